@@ -1,0 +1,52 @@
+/**
+ * What a send request has been through, carried in the headers of a retry record (pure): the value stays the request's
+ * own bytes. Only records of the retry topics are believed: on `sendRequests` these headers mean nothing and are dropped.
+ */
+import type { RecipientResult, SendError } from '../avro/records.ts'
+import { header, type ConsumedRecord, type RecordHeader } from '../kafka/records.ts'
+
+export interface SendHistory {
+  /** Attempts that were made. */
+  attempts: number
+  /** When the next one is due, milliseconds since the epoch; 0: at once. */
+  dueAt: number
+  /** When the request was first published, milliseconds since the epoch. */
+  publishedAt: number
+  /** Where it was first published. */
+  source: { topic: string; partition: number; offset: number }
+  /** Recipients with a final status, who are not tried again. */
+  settled: RecipientResult[]
+  /** The last failure. */
+  error: SendError | null
+}
+
+const historyHeader = 'posthorn-send-history'
+
+export const firstHistory = (record: ConsumedRecord): SendHistory => ({
+  attempts: 0,
+  dueAt: 0,
+  publishedAt: record.timestamp,
+  source: { topic: record.topic, partition: record.partition, offset: record.offset },
+  settled: [],
+  error: null,
+})
+
+/** Null: a record of a retry topic that Posthorn did not write. */
+export const readHistory = (record: ConsumedRecord): SendHistory | null => {
+  const value = record.headers.find(({ name }) => name === historyHeader)?.value
+  if (value === undefined) return null
+  try {
+    return JSON.parse(value.toString('utf8')) as SendHistory
+  } catch {
+    return null
+  }
+}
+
+/** The headers of the retry record: those of the request and its history. */
+export const historyHeaders = (record: ConsumedRecord, history: SendHistory): RecordHeader[] => [
+  ...withoutHistory(record.headers),
+  header(historyHeader, JSON.stringify(history)),
+]
+
+export const withoutHistory = (headers: readonly RecordHeader[]): RecordHeader[] =>
+  headers.filter(({ name }) => name !== historyHeader)

@@ -1,0 +1,27 @@
+/**
+ * What Posthorn tells about itself. One closed union; `log-events.ts` turns it into log lines.
+ *
+ * No event carries mail content or a secret. Ids, accounts, folders, topics and counts are allowed.
+ */
+import type { ErrorCode } from './errors.ts'
+
+export type Role = 'send' | 'receive'
+
+export type PosthornEvent =
+  | { type: 'Started'; roles: readonly Role[]; accounts: readonly string[] }
+  | { type: 'Stopping'; reason: string }
+  | { type: 'Stopped' }
+  | { type: 'GroupJoined'; role: Role; partitions: readonly number[] }
+  | { type: 'PartitionReady'; role: Role; partition: number }
+  | { type: 'KafkaTrouble'; role: Role; code: ErrorCode; message: string }
+  | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: ErrorCode | null }
+  | { type: 'AccountPaused'; account: string; code: ErrorCode; message: string; action: string | null }
+  | { type: 'RecordDeadLettered'; source: string; code: ErrorCode; message: string }
+  | { type: 'FolderOpened'; account: string; folder: string; uidValidity: number; lastUid: number }
+  | { type: 'FolderSynced'; account: string; folder: string; published: number; lastUid: number }
+  | { type: 'FolderTrouble'; account: string; folder: string; code: ErrorCode; message: string; retryInMs: number }
+  | { type: 'UidValidityChanged'; account: string; folder: string; before: number; now: number; policy: string }
+  | { type: 'AfterReadFailed'; account: string; folder: string; code: ErrorCode; message: string }
+  | { type: 'CommandSettled'; account: string; id: string; action: string; status: string; changed: number }
+
+export type Emit = (event: PosthornEvent) => void

@@ -1,0 +1,258 @@
+/**
+ * One member of a consumer group whose unit of ownership is a partition number: its input topics, its state topic and
+ * its transactional id change hands together.
+ *
+ * A rebalance stops the intake and drains every owner before this member joins again; what stays assigned under the
+ * same member id goes on with its connections, since nobody else can have owned it meanwhile. A new member id (the
+ * group had given this member up) releases everything first. Whatever goes wrong ends in one place, `#rejoin`: leave,
+ * release, join anew, for as long as it takes.
+ *
+ * kafkajs starts again at the committed offset after each join, so records can be delivered twice to an owner;
+ * `PartitionOwner.accept` must tolerate that (the offset tracker does).
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Admin, Consumer, Kafka } from 'kafkajs'
+import type { PosthornError } from '../errors.ts'
+import { classifyKafkaError } from './classify-kafka-error.ts'
+import { coPartitionAssigner } from './co-partition-assigner.ts'
+import { HeldPartition, type Seek } from './held-partition.ts'
+import { PartitionLedger } from './partition-ledger.ts'
+import type { CreateOwner } from './partition-owner.ts'
+import { fromKafkaMessage } from './topic-messages.ts'
+
+export interface GroupMemberEvents {
+  joined(partitions: readonly number[]): void
+  partitionReady(partition: number): void
+  trouble(error: PosthornError): void
+}
+
+export interface GroupMemberOptions {
+  kafka: Kafka
+  admin: Admin
+  groupId: string
+  /** All with the same number of partitions, as `stateTopic`. */
+  inputTopics: readonly [string, ...string[]]
+  stateTopic: string
+  createOwner: CreateOwner
+  events: GroupMemberEvents
+  sessionTimeoutMs?: number
+  rebalanceTimeoutMs?: number
+  /** Time for owners to drain before a rebalance; below the session timeout, as no heartbeat is sent meanwhile. */
+  drainTimeoutMs?: number
+  transactionTimeoutMs?: number
+}
+
+const defaults = {
+  sessionTimeoutMs: 30_000,
+  rebalanceTimeoutMs: 60_000,
+  drainTimeoutMs: 12_000,
+  transactionTimeoutMs: 60_000,
+}
+const restartPauseMs = { first: 200, max: 10_000 }
+
+export class GroupMember {
+  readonly #options: GroupMemberOptions & typeof defaults
+  readonly #topics: string[]
+  readonly #consumer: Consumer
+  readonly #held = new Map<number, HeldPartition>()
+  /** Releases under way: a partition is claimed again only after its last holding is gone. */
+  readonly #releasing = new Map<number, Promise<void>>()
+  /** Null while outside the group. */
+  #memberId: string | null = null
+  #lastHeartbeat = 0
+  #stopping = false
+  #mustRestart = false
+  #restarting: Promise<void> | null = null
+
+  constructor(options: GroupMemberOptions) {
+    this.#options = { ...defaults, ...options }
+    this.#topics = [...options.inputTopics, options.stateTopic]
+    this.#consumer = options.kafka.consumer({
+      groupId: options.groupId,
+      partitionAssigners: [coPartitionAssigner({ owned: () => this.partitions, beforeJoin: () => this.#drainAll() })],
+      sessionTimeout: this.#options.sessionTimeoutMs,
+      rebalanceTimeout: this.#options.rebalanceTimeoutMs,
+      heartbeatInterval: 1_000,
+      // A partition that is resumed joins the next fetch, and heartbeats go out between fetches: keep them short.
+      maxWaitTimeInMs: 100,
+      maxBytesPerPartition: 1_048_576,
+      allowAutoTopicCreation: false,
+      readUncommitted: false,
+      retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => false },
+    })
+    const { GROUP_JOIN, HEARTBEAT, CRASH } = this.#consumer.events
+    this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#onJoin(payload.memberId, payload.memberAssignment))
+    this.#consumer.on(HEARTBEAT, () => {
+      this.#lastHeartbeat = Date.now()
+    })
+    this.#consumer.on(CRASH, ({ payload }) => this.#rejoin(classifyKafkaError(payload.error, 'start')))
+  }
+
+  /** Joined the group, and every owned partition runs. */
+  get ready(): boolean {
+    return this.#memberId !== null && [...this.#held.values()].every(({ isRunning }) => isRunning)
+  }
+
+  get partitions(): number[] {
+    return [...this.#held.keys()].sort((a, b) => a - b)
+  }
+
+  async start(): Promise<void> {
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topics: this.#topics, fromBeginning: true })
+    await this.#consumer.run({
+      autoCommit: false,
+      // One at a time: the handler only hands records over.
+      partitionsConsumedConcurrently: 1,
+      eachBatch: async ({ batch: { topic, partition, messages } }) => {
+        const held = this.#held.get(partition)
+        if (held === undefined) return
+        const seeks = held.take(
+          topic,
+          messages.map((message) => fromKafkaMessage(topic, partition, message)),
+        )
+        if (seeks.length === 0) return
+        this.#seek(partition, seeks)
+        this.#options.events.partitionReady(partition)
+      },
+    })
+  }
+
+  /** Drains, commits, releases every partition, leaves the group. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#restarting
+    await this.#drainAll()
+    this.#memberId = null
+    await this.#releaseAll()
+    await this.#consumer.disconnect().catch(() => undefined)
+  }
+
+  #onJoin(memberId: string, assignment: Record<string, number[]>): void {
+    const assigned = new Set(Object.values(assignment).flat())
+    const isSameMember = memberId === this.#memberId
+    this.#memberId = memberId
+    this.#lastHeartbeat = Date.now()
+    for (const partition of this.partitions) {
+      if (!isSameMember || !assigned.has(partition)) void this.#release(partition)
+    }
+    for (const partition of assigned) {
+      const held = this.#held.get(partition)
+      if (held === undefined) this.#hold(partition)
+      else held.owner.resume()
+      this.#applyFlow(partition)
+    }
+    this.#options.events.joined(this.partitions)
+  }
+
+  #hold(partition: number): void {
+    const { kafka, admin, groupId, inputTopics, stateTopic, events, transactionTimeoutMs } = this.#options
+    const abort = new AbortController()
+    const ledger = new PartitionLedger({
+      kafka,
+      admin,
+      groupId,
+      partition,
+      inputTopics,
+      stateTopic,
+      transactionTimeoutMs,
+      signal: abort.signal,
+      onTrouble: (error) => events.trouble(error),
+    })
+    const pausedTopics = new Set<string>()
+    const owner = this.#options.createOwner({
+      partition,
+      ledger,
+      pause: (topic) => {
+        pausedTopics.add(topic)
+        this.#applyFlow(partition)
+      },
+      resume: (topic) => {
+        pausedTopics.delete(topic)
+        this.#applyFlow(partition)
+      },
+      rejoin: (reason) => this.#rejoin(reason),
+      isLeaseFresh: () => Date.now() - this.#lastHeartbeat < this.#options.sessionTimeoutMs,
+    })
+    const held = new HeldPartition(owner, ledger, stateTopic, abort, pausedTopics)
+    this.#held.set(partition, held)
+    void this.#claim(partition, held)
+  }
+
+  async #claim(partition: number, held: HeldPartition): Promise<void> {
+    try {
+      await this.#releasing.get(partition)
+      const seek = await held.claim(this.#options.admin)
+      if (seek !== null) this.#seek(partition, [seek])
+    } catch (cause) {
+      // A partition that was released meanwhile does not matter any more.
+      if (this.#held.get(partition) === held) this.#rejoin(classifyKafkaError(cause, 'start'))
+    }
+  }
+
+  #seek(partition: number, seeks: readonly Seek[]): void {
+    if (this.#memberId === null) return
+    for (const { topic, offset } of seeks) this.#consumer.seek({ topic, partition, offset: String(offset) })
+    this.#applyFlow(partition)
+  }
+
+  /** Makes kafkajs fetch exactly what the partition's phase and its owner's backpressure want. */
+  #applyFlow(partition: number): void {
+    // Outside a group kafkajs refuses; the next join applies it.
+    if (this.#memberId === null) return
+    const held = this.#held.get(partition)
+    for (const topic of this.#topics) {
+      const selection = [{ topic, partitions: [partition] }]
+      if (held?.wants(topic) === true) this.#consumer.resume(selection)
+      else this.#consumer.pause(selection)
+    }
+  }
+
+  async #drainAll(): Promise<void> {
+    const signal = AbortSignal.timeout(this.#options.drainTimeoutMs)
+    await Promise.all([...this.#held.values()].map(({ owner }) => owner.drain(signal)))
+  }
+
+  async #releaseAll(): Promise<void> {
+    for (const partition of this.partitions) void this.#release(partition)
+    await Promise.all(this.#releasing.values())
+  }
+
+  #release(partition: number): Promise<void> {
+    const held = this.#held.get(partition)
+    this.#held.delete(partition)
+    const released = Promise.resolve(held?.release()).then(() => {
+      if (this.#releasing.get(partition) === released) this.#releasing.delete(partition)
+    })
+    this.#releasing.set(partition, released)
+    return released
+  }
+
+  #rejoin(reason: PosthornError): void {
+    if (this.#stopping) return
+    this.#options.events.trouble(reason)
+    this.#mustRestart = true
+    this.#restarting ??= this.#restart()
+  }
+
+  async #restart(): Promise<void> {
+    let pauseMs = restartPauseMs.first
+    while (this.#mustRestart && !this.#stopping) {
+      this.#mustRestart = false
+      this.#memberId = null
+      try {
+        await this.#consumer.stop()
+        await this.#releaseAll()
+        await this.#consumer.disconnect()
+        await this.start()
+      } catch (cause) {
+        this.#options.events.trouble(classifyKafkaError(cause, 'start'))
+        this.#mustRestart = true
+      }
+      // A crash right after a start that seemed to work arrives as an event and lands here as well.
+      if (this.#mustRestart) await delay(pauseMs)
+      pauseMs = Math.min(pauseMs * 2, restartPauseMs.max)
+    }
+    this.#restarting = null
+  }
+}

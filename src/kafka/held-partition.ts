@@ -1,0 +1,88 @@
+/**
+ * One partition in the hands of this member.
+ *
+ * claiming (its producer fences the previous owner, then the positions are read) → replaying (the state topic, up to
+ * the claim's own marker) → running → released. Inputs flow only while running, the state topic only while replaying.
+ */
+import type { Admin } from 'kafkajs'
+import { claimMarkerHeader, type PartitionLedger, type Positions } from './partition-ledger.ts'
+import type { PartitionOwner } from './partition-owner.ts'
+import type { ConsumedRecord } from './records.ts'
+
+export interface Seek {
+  topic: string
+  offset: number
+}
+
+export class HeldPartition {
+  readonly owner: PartitionOwner
+  readonly pausedTopics: Set<string>
+  readonly #ledger: PartitionLedger
+  readonly #stateTopic: string
+  readonly #abort: AbortController
+  #phase: 'claiming' | 'replaying' | 'running' | 'released' = 'claiming'
+  #marker = ''
+  #positions: Positions = new Map()
+
+  constructor(
+    owner: PartitionOwner,
+    ledger: PartitionLedger,
+    stateTopic: string,
+    abort: AbortController,
+    pausedTopics: Set<string>,
+  ) {
+    this.owner = owner
+    this.pausedTopics = pausedTopics
+    this.#ledger = ledger
+    this.#stateTopic = stateTopic
+    this.#abort = abort
+  }
+
+  get isRunning(): boolean {
+    return this.#phase === 'running'
+  }
+
+  /** @returns where the state topic has to be read from; null when the partition was released meanwhile */
+  async claim(admin: Admin): Promise<Seek | null> {
+    const { marker, positions } = await this.#ledger.claim()
+    const offsets = await admin.fetchTopicOffsets(this.#stateTopic)
+    if (this.#phase === 'released') return null
+    this.#marker = marker
+    this.#positions = positions
+    this.#phase = 'replaying'
+    const low = offsets.find(({ partition }) => partition === this.#ledger.partition)?.low ?? '0'
+    return { topic: this.#stateTopic, offset: Number(low) }
+  }
+
+  /** @returns where the inputs have to be read from, when these records completed the state */
+  take(topic: string, records: readonly ConsumedRecord[]): Seek[] {
+    if (topic !== this.#stateTopic) {
+      if (this.#phase === 'running') this.owner.accept(records)
+      return []
+    }
+    if (this.#phase !== 'replaying') return []
+    for (const record of records) {
+      const claim = record.headers.find(({ name }) => name === claimMarkerHeader)
+      if (claim === undefined) this.owner.replay(record)
+      else if (claim.value.toString() === this.#marker) {
+        this.#phase = 'running'
+        this.owner.begin(this.#positions)
+        return [...this.#positions].map(([input, { offset }]) => ({ topic: input, offset }))
+      }
+    }
+    return []
+  }
+
+  /** Whether the consumer should fetch this topic now. */
+  wants(topic: string): boolean {
+    if (topic === this.#stateTopic) return this.#phase === 'replaying'
+    return this.#phase === 'running' && !this.pausedTopics.has(topic)
+  }
+
+  async release(): Promise<void> {
+    this.#phase = 'released'
+    this.#abort.abort()
+    await this.owner.release()
+    await this.#ledger.close()
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The transactional side of one owned partition: results, dead letters, checkpoints and consumed offsets are recorded
+ * together or not at all, and only by the partition's newest owner.
+ *
+ * States: unclaimed → claimed ⇄ unsure → (fenced | closed).
+ *
+ * - `claim` makes a producer under the partition's own transactional id. Its first transaction writes a marker to the
+ *   state topic: InitProducerId, which settles whatever the previous owner left open, happens then and not at connect
+ *   (KIP-98; kafkajs initialises late). From here on an older owner is fenced. Only after that are the committed offsets read:
+ *   kafkajs 2.2.4 has no requireStable (KIP-447), so reading earlier could miss a transaction that was still open.
+ * - `commit` runs one transaction at a time. Every transaction carries the offset of the anchor topic with a commit id
+ *   in its metadata. When the outcome of a transaction is unknown (a lost reply, a broker that went away), the ledger is
+ *   unsure: the producer object is discarded, since kafkajs cannot leave the COMMITTING state; a new one settles the
+ *   old transaction, and the commit id that the group then reports tells whether it had been committed.
+ * - A fenced ledger never claims again by itself: that would fence the rightful owner. Its group member has to rejoin.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Admin, Kafka, Producer, Transaction } from 'kafkajs'
+import { PosthornError } from '../errors.ts'
+import { classifyKafkaError } from './classify-kafka-error.ts'
+import { decodeSettled, encodeSettled, type Committable } from './offset-tracker.ts'
+import type { OutgoingRecord } from './records.ts'
+import { toTopicMessages } from './topic-messages.ts'
+
+/** What the group has committed for each input topic of the partition. */
+export type Positions = Map<string, Committable>
+
+export interface Ledger {
+  readonly partition: number
+  /**
+   * Commits records and positions in one transaction; returns when it is certain that they are committed.
+   *
+   * @throws PosthornError `KAFKA_FENCED` (the partition has another owner: stop), `RECORD_TOO_LARGE` (nothing was
+   *   committed; a record is beyond what the broker takes), `STOPPED`
+   */
+  commit(records: readonly OutgoingRecord[], positions: Positions): Promise<void>
+}
+
+export interface LedgerOptions {
+  kafka: Kafka
+  admin: Admin
+  groupId: string
+  partition: number
+  /** The first one anchors the commit ids. */
+  inputTopics: readonly [string, ...string[]]
+  stateTopic: string
+  transactionTimeoutMs: number
+  /** Aborted when the partition is lost or the process stops. */
+  signal: AbortSignal
+  onTrouble: (error: PosthornError) => void
+}
+
+/** Key of the records that mark a claim in a state topic. No state key can be equal: those are JSON arrays or ids. */
+export const claimMarkerKey = '#claim'
+export const claimMarkerHeader = 'posthorn-claim'
+
+/** Separates the commit id from the bitmap; neither contains it. */
+const separator = ' '
+const concurrentTransactionsPauseMs = 4
+
+interface RetryPause {
+  firstMs: number
+  maxMs: number
+}
+const retryPause: RetryPause = { firstMs: 50, maxMs: 5_000 }
+
+export class PartitionLedger implements Ledger {
+  readonly partition: number
+  readonly #options: LedgerOptions
+  /** A fresh id for each ledger, so that no two owners ever write the same commit id. */
+  readonly #id = randomUUID()
+  #sequence = 0
+  #producer: Producer | null = null
+  #fenced = false
+  #tail: Promise<void> = Promise.resolve()
+
+  constructor(options: LedgerOptions) {
+    this.#options = options
+    this.partition = options.partition
+  }
+
+  /** @returns the marker's id, to be met in the state topic, and the committed positions of the input topics */
+  async claim(): Promise<{ marker: string; positions: Positions }> {
+    const marker = `${this.#id}:claim`
+    const record: OutgoingRecord = {
+      topic: this.#options.stateTopic,
+      partition: this.partition,
+      key: claimMarkerKey,
+      value: null,
+      headers: [{ name: claimMarkerHeader, value: Buffer.from(marker) }],
+    }
+    // Writing the marker twice after an unknown outcome is harmless: the first one met ends the replay.
+    await this.#untilSettled(async (transaction) => {
+      await transaction.sendBatch({ topicMessages: toTopicMessages([record]), acks: -1 })
+    }, null)
+    return { marker, positions: (await this.#fetchPositions()).positions }
+  }
+
+  commit(records: readonly OutgoingRecord[], positions: Positions): Promise<void> {
+    const commitId = `${this.#id}:${(this.#sequence += 1)}`
+    const run = this.#tail.then(() =>
+      this.#untilSettled(async (transaction) => {
+        if (records.length > 0) {
+          await transaction.sendBatch({ topicMessages: toTopicMessages(records), acks: -1 })
+        }
+        await this.#sendOffsets(transaction, commitId, positions)
+      }, commitId),
+    )
+    this.#tail = run.catch(() => undefined)
+    return run
+  }
+
+  async close(): Promise<void> {
+    await this.#tail
+    await this.#discardProducer()
+  }
+
+  /** Runs one transaction until it is known to be committed. `commitId` null: repeat when in doubt. */
+  async #untilSettled(work: (transaction: Transaction) => Promise<void>, commitId: string | null): Promise<void> {
+    let pauseMs = retryPause.firstMs
+    for (;;) {
+      this.#assertUsable()
+      let transaction: Transaction | null = null
+      try {
+        const producer = await this.#openProducer()
+        if (this.#unsure === commitId && commitId !== null) {
+          // The new producer is initialised by its first transaction only: an empty one settles the old.
+          await (await producer.transaction()).abort()
+          if ((await this.#fetchPositions()).commitId === commitId) {
+            this.#unsure = null
+            return
+          }
+        }
+        transaction = await producer.transaction()
+        await work(transaction)
+        await transaction.commit()
+        this.#unsure = null
+        return
+      } catch (cause) {
+        const error = classifyKafkaError(cause, 'publish')
+        if (error.code === 'RECORD_TOO_LARGE' && transaction?.isActive() === true) {
+          await transaction.abort().catch(() => this.#discardProducer())
+          throw error
+        }
+        await this.#discardProducer()
+        if (error.code === 'KAFKA_FENCED') this.#fenced = true
+        else this.#unsure = commitId
+        this.#assertUsable()
+        this.#options.onTrouble(error)
+        await delay(pauseMs, undefined, { signal: this.#options.signal }).catch(() => undefined)
+        pauseMs = Math.min(pauseMs * 2, retryPause.maxMs)
+      }
+    }
+  }
+
+  /** The commit id of a transaction whose outcome is not known. */
+  #unsure: string | null = null
+
+  #assertUsable(): void {
+    if (this.#fenced) {
+      const message = `partition ${this.partition} of group ${this.#options.groupId} has a newer owner`
+      throw new PosthornError('KAFKA_FENCED', message, { stage: 'publish', retryable: false })
+    }
+    if (this.#options.signal.aborted) {
+      throw new PosthornError('STOPPED', `partition ${this.partition} is being released`, { stage: 'publish' })
+    }
+  }
+
+  async #openProducer(): Promise<Producer> {
+    if (this.#producer !== null) return this.#producer
+    const { kafka, groupId, partition, transactionTimeoutMs } = this.#options
+    const producer = kafka.producer({
+      transactionalId: `${groupId}.${partition}`,
+      transactionTimeout: transactionTimeoutMs,
+      maxInFlightRequests: 1,
+      idempotent: true,
+      allowAutoTopicCreation: false,
+      // Short first pause: CONCURRENT_TRANSACTIONS passes within milliseconds and the default of 300 ms would
+      // limit back-to-back transactions to a few a second.
+      retry: { initialRetryTime: 5, maxRetryTime: 1_000, retries: 30 },
+    })
+    await producer.connect()
+    this.#producer = producer
+    return producer
+  }
+
+  async #discardProducer(): Promise<void> {
+    const producer = this.#producer
+    this.#producer = null
+    await producer?.disconnect().catch(() => undefined)
+  }
+
+  /** AddOffsetsToTxn is outside kafkajs's own retries: CONCURRENT_TRANSACTIONS is tried again in the same transaction. */
+  async #sendOffsets(transaction: Transaction, commitId: string, positions: Positions): Promise<void> {
+    const { groupId, inputTopics } = this.#options
+    const topics = [...positions].map(([topic, position]) => {
+      const settled = encodeSettled(position)
+      const metadata = topic === inputTopics[0] ? `${commitId}${separator}${settled}` : `${separator}${settled}`
+      return { topic, partitions: [{ partition: this.partition, offset: String(position.offset), metadata }] }
+    })
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await transaction.sendOffsets({ consumerGroupId: groupId, topics })
+        return
+      } catch (error) {
+        const type = (error as { type?: unknown }).type
+        if (type !== 'CONCURRENT_TRANSACTIONS' || attempt === 100) throw error
+        await delay(concurrentTransactionsPauseMs)
+      }
+    }
+  }
+
+  async #fetchPositions(): Promise<{ positions: Positions; commitId: string }> {
+    const { admin, groupId, inputTopics } = this.#options
+    const fetched = await admin.fetchOffsets({ groupId, topics: [...inputTopics] })
+    const positions: Positions = new Map()
+    let commitId = ''
+    for (const { topic, partitions } of fetched) {
+      const found = partitions.find(({ partition }) => partition === this.partition)
+      const [id = '', settled = ''] = (found?.metadata ?? '').split(separator)
+      const offset = Number(found?.offset ?? -1)
+      if (offset < 0) continue
+      positions.set(topic, decodeSettled(offset, settled))
+      if (topic === inputTopics[0]) commitId = id
+    }
+    for (const topic of inputTopics) {
+      if (positions.has(topic)) continue
+      const offsets = await admin.fetchTopicOffsets(topic)
+      const low = offsets.find(({ partition }) => partition === this.partition)?.low ?? '0'
+      positions.set(topic, { offset: Number(low), settledBeyond: [] })
+    }
+    return { positions, commitId }
+  }
+}

@@ -1,0 +1,56 @@
+/** The one table from events to log lines: level and sentence. The fields go along as they are. */
+import type { Emit, PosthornEvent } from './events.ts'
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+export interface LogSink {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+const describe = (event: PosthornEvent): [Level, string] => {
+  switch (event.type) {
+    case 'Started':
+      return ['info', 'started']
+    case 'Stopping':
+      return ['info', 'stopping: settling what is in flight']
+    case 'Stopped':
+      return ['info', 'stopped']
+    case 'GroupJoined':
+      return ['info', 'joined the consumer group']
+    case 'PartitionReady':
+      return ['debug', 'owns a partition']
+    case 'KafkaTrouble':
+      return ['warn', 'trouble with Kafka, trying again']
+    case 'MailSettled':
+      return [event.status === 'DELIVERED' ? 'debug' : 'info', 'send request settled']
+    case 'AccountPaused':
+      return ['error', 'the server refuses this account']
+    case 'RecordDeadLettered':
+      return ['warn', 'record put on the dead letters']
+    case 'FolderOpened':
+      return ['info', 'watching a folder']
+    case 'FolderSynced':
+      return [event.published > 0 ? 'info' : 'debug', 'folder synced']
+    case 'FolderTrouble':
+      return ['warn', 'trouble with a folder, trying again']
+    case 'UidValidityChanged':
+      return ['error', 'UIDVALIDITY changed: the server has renumbered the folder']
+    case 'AfterReadFailed':
+      return ['warn', 'after-read action failed, trying again']
+    case 'CommandSettled':
+      return ['info', 'mailbox command settled']
+    default:
+      return event satisfies never
+  }
+}
+
+export const logEvents =
+  (sink: LogSink): Emit =>
+  (event) => {
+    const [level, message] = describe(event)
+    const { type, ...fields } = event
+    sink[level]({ event: type, ...fields }, message)
+  }
