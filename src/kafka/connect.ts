@@ -1,0 +1,75 @@
+import { Kafka, logLevel, Partitioners, type Producer, type ProducerConfig, type SASLOptions } from 'kafkajs'
+import type { ConnectionOptions } from 'node:tls'
+import type { KafkaConfig, KafkaSaslConfig, OAuth2Config, TlsConfig } from '../config/config.ts'
+import { PosthornError } from '../errors.ts'
+import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
+
+/** What it takes to reach a cluster. */
+export type KafkaEndpoint = Pick<KafkaConfig, 'brokers' | 'tls' | 'sasl'>
+
+export interface ConnectOptions {
+  clientId: string
+  log: KafkaLog
+  /**
+   * `worker` outlives a broker's restart of a minute; `command` gives up after some seconds, so that a person soon
+   * reads why.
+   */
+  patience: 'worker' | 'command'
+  /** Access token of `sasl.mechanism: oauthbearer`. */
+  fetchToken?: (oauth2: OAuth2Config) => Promise<string>
+}
+
+const patience = {
+  worker: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 20 },
+  command: { initialRetryTime: 200, maxRetryTime: 2_000, retries: 3 },
+}
+/** kafkajs's default of one second is less than a TLS handshake may take over a long or busy line. */
+const connectionTimeoutMs = { worker: 10_000, command: 5_000 }
+const requestTimeoutMs = 30_000
+
+const toTlsOptions = ({ ca, certificate, key, serverName, minVersion }: TlsConfig): ConnectionOptions => ({
+  minVersion,
+  rejectUnauthorized: true,
+  ...(ca === null ? {} : { ca }),
+  ...(certificate === null ? {} : { cert: certificate }),
+  ...(key === null ? {} : { key: key.reveal() }),
+  ...(serverName === null ? {} : { servername: serverName }),
+})
+
+const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchToken']): SASLOptions => {
+  if (sasl.mechanism !== 'oauthbearer') {
+    return { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password.reveal() }
+  }
+  if (fetchToken === undefined) {
+    throw new PosthornError('CONFIG_INVALID', 'kafka.sasl.mechanism: oauthbearer cannot be used here', {
+      stage: 'configure',
+      action: 'Use plain, scram-sha-256 or scram-sha-512.',
+    })
+  }
+  return {
+    mechanism: 'oauthbearer',
+    oauthBearerProvider: async () => ({ value: await fetchToken(sasl.oauth2) }),
+  }
+}
+
+/** Every producer hashes keys as the Java client does, whoever makes it; kafkajs warns where that is not said. */
+class PosthornKafka extends Kafka {
+  override producer(config: ProducerConfig = {}): Producer {
+    return super.producer({ createPartitioner: Partitioners.DefaultPartitioner, ...config })
+  }
+}
+
+/** Makes the client; nothing is connected before a producer, consumer or admin of it is. */
+export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: ConnectOptions): Kafka =>
+  new PosthornKafka({
+    brokers: [...brokers],
+    clientId: options.clientId,
+    ...(tls === null ? {} : { ssl: toTlsOptions(tls) }),
+    ...(sasl === null ? {} : { sasl: toSaslOptions(sasl, options.fetchToken) }),
+    connectionTimeout: connectionTimeoutMs[options.patience],
+    authenticationTimeout: connectionTimeoutMs[options.patience],
+    requestTimeout: requestTimeoutMs,
+    retry: patience[options.patience],
+    logLevel: logLevel.WARN,
+    logCreator: bridgeKafkaLog(options.log),
+  })
