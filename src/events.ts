@@ -14,7 +14,7 @@ export type PosthornEvent =
   | { type: 'GroupJoined'; role: Role; partitions: readonly number[] }
   | { type: 'PartitionReady'; role: Role; partition: number }
   | { type: 'KafkaTrouble'; role: Role; code: ErrorCode; message: string }
-  | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: ErrorCode | null }
+  | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: string | null }
   | { type: 'AccountPaused'; account: string; code: ErrorCode; message: string; action: string | null }
   | { type: 'RecordDeadLettered'; source: string; code: ErrorCode; message: string }
   | { type: 'FolderOpened'; account: string; folder: string; uidValidity: number; lastUid: number }

@@ -1,0 +1,57 @@
+/** Results of send requests (pure). */
+import type { RecipientResult, SendError, SendRequest, SendResult, SendStatus } from '../avro/records.ts'
+import type { PosthornError } from '../errors.ts'
+import type { SendHistory } from './send-history.ts'
+
+export interface ResultFacts {
+  status: SendStatus
+  messageId: string
+  recipients: readonly RecipientResult[]
+  attempt: number
+  completedAt: number
+  serverMessageId?: string | null
+  nextAttemptAt?: number
+  error?: SendError | null
+}
+
+export const toSendError = ({ code, message, stage }: PosthornError): SendError => ({ code, message, stage })
+
+export const buildSendResult = (request: SendRequest, history: SendHistory, facts: ResultFacts): SendResult => ({
+  id: request.id,
+  account: request.account,
+  messageId: facts.messageId,
+  status: facts.status,
+  recipients: [...facts.recipients],
+  serverMessageId: facts.serverMessageId ?? null,
+  attempt: facts.attempt,
+  nextAttemptAt: facts.nextAttemptAt ?? null,
+  error: facts.error ?? null,
+  requestedAt: history.publishedAt,
+  completedAt: facts.completedAt,
+  tags: request.tags,
+  ...history.source,
+})
+
+/**
+ * One entry for each recipient over all attempts: a status of this attempt replaces the one before, what was settled
+ * earlier stays.
+ */
+export const mergeRecipients = (
+  settled: readonly RecipientResult[],
+  attempted: readonly RecipientResult[],
+): RecipientResult[] => {
+  const merged = new Map(settled.map((recipient) => [recipient.address, recipient]))
+  for (const recipient of attempted) merged.set(recipient.address, recipient)
+  return [...merged.values()]
+}
+
+/** The final status of a mail whose recipients are all settled: PARTIAL when some were accepted and some were not. */
+export const finalStatus = (recipients: readonly RecipientResult[]): 'DELIVERED' | 'PARTIAL' | 'REJECTED' => {
+  const accepted = recipients.filter(({ status }) => status === 'ACCEPTED').length
+  if (accepted === recipients.length) return 'DELIVERED'
+  return accepted > 0 ? 'PARTIAL' : 'REJECTED'
+}
+
+/** What no attempt delivered is rejected in the end, so that a final result has no open recipient. */
+export const closeRecipients = (recipients: readonly RecipientResult[]): RecipientResult[] =>
+  recipients.map((recipient) => (recipient.status === 'DEFERRED' ? { ...recipient, status: 'REJECTED' } : recipient))

@@ -1,0 +1,41 @@
+/**
+ * Lets work through in steps that a rebalance or a stop can wait for: each step is entered and left; a closed gate lets
+ * nothing in, and closing waits for what is inside.
+ */
+export class WorkGate {
+  #inside = 0
+  #isClosed = false
+  #waiting: (() => void)[] = []
+  #emptied: (() => void)[] = []
+
+  /** Runs one step when the gate is open. @throws what the step throws, or the signal's reason */
+  async pass<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
+    while (this.#isClosed) {
+      signal.throwIfAborted()
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+    signal.throwIfAborted()
+    this.#inside += 1
+    try {
+      return await step()
+    } finally {
+      this.#inside -= 1
+      if (this.#inside === 0) for (const resolve of this.#emptied.splice(0)) resolve()
+    }
+  }
+
+  /** Resolves when nothing is inside. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    if (this.#inside === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#emptied.push(resolve))
+  }
+
+  open(): void {
+    this.#isClosed = false
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}
