@@ -1,0 +1,172 @@
+/**
+ * The topics that a configuration needs, and what an existing topic must be like (pure).
+ *
+ * Topics of one `group` share the number of partitions: whoever owns partition p of one owns p of all, and a record's
+ * key hashes to the same p in each.
+ */
+import type { Config, TopicsConfig } from '../config/config.ts'
+
+export type TopicRole =
+  | 'sendRequests'
+  | 'sendRetries'
+  | 'sendState'
+  | 'sendResults'
+  | 'inbound'
+  | 'commands'
+  | 'checkpoints'
+  | 'commandResults'
+  | 'deadLetters'
+  | 'oauthTokens'
+
+export type CleanupPolicy = 'delete' | 'compact' | 'compact,delete'
+
+export interface TopicPlan {
+  role: TopicRole
+  name: string
+  /** Of a new topic, unless an existing topic of the same group has another number. */
+  partitions: number
+  /** Of a new topic. Null: the broker's default. */
+  replication: number | null
+  cleanup: CleanupPolicy
+  /** Policies with which an existing topic works, in any order of their parts. */
+  suitableCleanups: readonly CleanupPolicy[]
+  /** Why others don't; ends a sentence. */
+  cleanupReason: string
+  /** Topics that must have the same number of partitions; null: any number will do. */
+  group: 'send' | 'mailbox' | null
+  /** Largest record batch in bytes (`max.message.bytes`) of a new topic. */
+  maxMessageBytes: number
+}
+
+export interface ExistingTopic {
+  name: string
+  partitions: number
+  replication: number
+  /** As the broker says it: the parts joined by commas. */
+  cleanup: string
+  minInsyncReplicas: number | null
+  maxMessageBytes: number | null
+}
+
+export interface TopicProblem {
+  topic: string
+  problem: string
+  action: string
+}
+
+const mebibyte = 1_048_576
+/** A request may carry its attachments. */
+const requestBytes = 10 * mebibyte
+/** What a retry or a dead letter adds in headers to the source's own bytes. */
+const headroomBytes = mebibyte
+/** Everything of an inbound record but its two bodies: header fields, addresses, attachment list. */
+const inboundEnvelopeBytes = 2 * mebibyte
+
+/** Holds what the send workers must remember beyond offsets: `mail.send.requests` → `mail.send.state`. */
+export const sendStateTopic = ({ sendRequests }: Pick<TopicsConfig, 'sendRequests'>): string =>
+  `${sendRequests.replace(/\.requests$/, '')}.state`
+
+const lastingOnly = ['compact'] as const
+const plainOnly = ['delete'] as const
+const any = ['delete', 'compact', 'compact,delete'] as const
+const wouldDropRecords = 'compaction would drop records that share a key'
+const wouldForget = 'deletion by age would drop entries that still count'
+
+/** @returns one plan for each topic, no two with the same name */
+export const planTopics = ({
+  kafka: { topics },
+  send,
+  limits,
+}: Pick<Config, 'kafka' | 'send' | 'limits'>): TopicPlan[] => {
+  const plan = (role: TopicRole, name: string, rest: Partial<TopicPlan> = {}): TopicPlan => ({
+    role,
+    name,
+    partitions: topics.partitions,
+    replication: topics.replication,
+    cleanup: 'delete',
+    suitableCleanups: plainOnly,
+    cleanupReason: wouldDropRecords,
+    group: null,
+    maxMessageBytes: mebibyte,
+    ...rest,
+  })
+  const lasting = { cleanup: 'compact', suitableCleanups: lastingOnly, cleanupReason: wouldForget } as const
+  const retry = { group: 'send', maxMessageBytes: requestBytes + headroomBytes } as const
+  return [
+    plan('sendRequests', topics.sendRequests, { group: 'send', maxMessageBytes: requestBytes }),
+    ...send.retry.tiers.map(({ topic }) => plan('sendRetries', topic, retry)),
+    plan('sendState', sendStateTopic(topics), {
+      group: 'send',
+      cleanup: 'compact,delete',
+      suitableCleanups: ['compact', 'compact,delete'],
+      cleanupReason: 'without compaction it grows without end',
+    }),
+    plan('sendResults', topics.sendResults, { suitableCleanups: any }),
+    plan('inbound', topics.inbound, {
+      suitableCleanups: any,
+      maxMessageBytes: inboundEnvelopeBytes + 2 * limits.maxInlineBodyBytes,
+    }),
+    plan('commands', topics.commands, { group: 'mailbox' }),
+    plan('checkpoints', topics.checkpoints, { ...lasting, group: 'mailbox' }),
+    plan('commandResults', topics.commandResults, { suitableCleanups: any }),
+    plan('deadLetters', topics.deadLetters, { maxMessageBytes: requestBytes + 2 * headroomBytes }),
+    plan('oauthTokens', topics.oauthTokens, lasting),
+  ]
+}
+
+const sortParts = (cleanup: string): string =>
+  cleanup
+    .split(',')
+    .map((part) => part.trim())
+    .sort()
+    .join(',')
+
+const cleanupProblem = (plan: TopicPlan, existing: ExistingTopic): TopicProblem[] => {
+  if (plan.suitableCleanups.some((suitable) => sortParts(suitable) === sortParts(existing.cleanup))) return []
+  return [
+    {
+      topic: plan.name,
+      problem: `has cleanup.policy=${existing.cleanup}, which does not suit ${plan.role}: ${plan.cleanupReason}`,
+      action: `Set cleanup.policy=${plan.cleanup} on ${plan.name}, or name another topic under kafka.topics.${plan.role}.`,
+    },
+  ]
+}
+
+const countProblem = (plan: TopicPlan, existing: ExistingTopic, anchor: ExistingTopic | undefined): TopicProblem[] => {
+  if (anchor === undefined || anchor.partitions === existing.partitions) return []
+  return [
+    {
+      topic: plan.name,
+      problem: `has ${existing.partitions} partitions and ${anchor.name} has ${anchor.partitions}: they must have the same number`,
+      action: `Give both topics the same number of partitions, or name another topic under kafka.topics.${plan.role}.`,
+    },
+  ]
+}
+
+/** The first existing topic of a plan's group, in the order of the plans: the others are measured by it. */
+const anchorOf = (
+  plan: TopicPlan,
+  plans: readonly TopicPlan[],
+  existing: ReadonlyMap<string, ExistingTopic>,
+): ExistingTopic | undefined => {
+  if (plan.group === null) return undefined
+  const anchor = plans.find(({ group, name }) => group === plan.group && existing.has(name))
+  return anchor === undefined ? undefined : existing.get(anchor.name)
+}
+
+/** @returns why existing topics can't work; empty: they can */
+export const findTopicProblems = (
+  plans: readonly TopicPlan[],
+  existing: ReadonlyMap<string, ExistingTopic>,
+): TopicProblem[] =>
+  plans.flatMap((plan) => {
+    const found = existing.get(plan.name)
+    if (found === undefined) return []
+    return [...cleanupProblem(plan, found), ...countProblem(plan, found, anchorOf(plan, plans, existing))]
+  })
+
+/** @returns the plans of the topics to be made, with as many partitions as an existing topic of their group has */
+export const missingTopics = (plans: readonly TopicPlan[], existing: ReadonlyMap<string, ExistingTopic>): TopicPlan[] =>
+  plans
+    .filter(({ name }) => !existing.has(name))
+    .map((plan) => ({ ...plan, partitions: anchorOf(plan, plans, existing)?.partitions ?? plan.partitions }))

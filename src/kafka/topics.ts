@@ -1,0 +1,145 @@
+/** Creates the topics that are missing and refuses those that can't work. */
+import { setTimeout as delay } from 'node:timers/promises'
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs'
+import { PosthornError } from '../errors.ts'
+import { classifyKafkaError } from './classify-kafka-error.ts'
+import {
+  findTopicProblems,
+  missingTopics,
+  type ExistingTopic,
+  type TopicPlan,
+  type TopicProblem,
+} from './topic-plan.ts'
+
+/** What is needed of kafkajs's admin client. */
+export type TopicAdmin = Pick<Admin, 'listTopics' | 'fetchTopicMetadata' | 'describeConfigs' | 'createTopics'>
+
+export interface EnsureTopicsOptions {
+  /** How long to wait until every partition of a new topic has a leader. */
+  timeoutMs?: number
+}
+
+const readConfigs = ['cleanup.policy', 'min.insync.replicas', 'max.message.bytes']
+const pollMs = 100
+const defaultTimeoutMs = 30_000
+/** From this replication on, a write must be on two replicas before it counts; below, one broker less would stop all. */
+const replicationForTwoInsync = 3
+
+/**
+ * @returns those of the named topics that exist, by name
+ * @throws PosthornError `KAFKA_UNREACHABLE`, `KAFKA_AUTHENTICATION_FAILED`, `KAFKA_FAILED`
+ */
+export const describeTopics = async (
+  admin: TopicAdmin,
+  names: readonly string[],
+): Promise<Map<string, ExistingTopic>> => {
+  try {
+    const present = new Set(await admin.listTopics())
+    const topics = names.filter((name) => present.has(name))
+    if (topics.length === 0) return new Map()
+    const { topics: metadata } = await admin.fetchTopicMetadata({ topics })
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: topics.map((name) => ({
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name,
+        configNames: readConfigs,
+      })),
+    })
+    return new Map(
+      metadata.map(({ name, partitions }) => {
+        const entries = resources.find(({ resourceName }) => resourceName === name)?.configEntries ?? []
+        const config = new Map(entries.map(({ configName, configValue }) => [configName, configValue]))
+        const readNumber = (key: string): number | null => (config.has(key) ? Number(config.get(key)) : null)
+        const topic: ExistingTopic = {
+          name,
+          partitions: partitions.length,
+          replication: partitions[0]?.replicas.length ?? 0,
+          cleanup: config.get('cleanup.policy') ?? 'delete',
+          minInsyncReplicas: readNumber('min.insync.replicas'),
+          maxMessageBytes: readNumber('max.message.bytes'),
+        }
+        return [name, topic]
+      }),
+    )
+  } catch (error) {
+    throw classifyKafkaError(error, 'start')
+  }
+}
+
+const toTopicConfig = ({ name, partitions, replication, cleanup, maxMessageBytes }: TopicPlan): ITopicConfig => ({
+  topic: name,
+  numPartitions: partitions,
+  // -1: the broker's default (KIP-464).
+  replicationFactor: replication ?? -1,
+  configEntries: [
+    { name: 'cleanup.policy', value: cleanup },
+    { name: 'max.message.bytes', value: String(maxMessageBytes) },
+    ...(replication !== null && replication >= replicationForTwoInsync
+      ? [{ name: 'min.insync.replicas', value: '2' }]
+      : []),
+  ],
+})
+
+const refuse = (problems: readonly TopicProblem[]): void => {
+  const [first] = problems
+  if (first === undefined) return
+  const message = problems.map(({ topic, problem }) => `topic ${topic} ${problem}`).join('; ')
+  const action = [...new Set(problems.map(({ action }) => action))].join(' ')
+  throw new PosthornError('KAFKA_TOPIC_UNSUITABLE', message, { stage: 'start', action })
+}
+
+/** Metadata reaches the brokers after the topic is made; until then a client would find no partition or no leader. */
+const waitForLeaders = async (admin: TopicAdmin, plans: readonly TopicPlan[], timeoutMs: number): Promise<void> => {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const present = new Set(await admin.listTopics())
+    const topics = plans.map(({ name }) => name)
+    if (topics.every((name) => present.has(name))) {
+      const metadata = await admin.fetchTopicMetadata({ topics })
+      const isLed = metadata.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
+      if (isLed) return
+    }
+    if (Date.now() >= deadline) {
+      const message = `new topics have no leader after ${timeoutMs / 1_000} s: ${topics.join(', ')}`
+      throw new PosthornError('KAFKA_FAILED', message, {
+        stage: 'start',
+        retryable: true,
+        action: 'Look at the health of the Kafka cluster.',
+      })
+    }
+    await delay(pollMs)
+  }
+}
+
+/**
+ * Creates nothing when an existing topic can't work. Several processes may call this at once.
+ *
+ * @returns the names of the topics that this call created
+ * @throws PosthornError `KAFKA_TOPIC_UNSUITABLE` naming each topic, what is wrong and what to do
+ */
+export const ensureTopics = async (
+  admin: TopicAdmin,
+  plans: readonly TopicPlan[],
+  { timeoutMs = defaultTimeoutMs }: EnsureTopicsOptions = {},
+): Promise<string[]> => {
+  const names = plans.map(({ name }) => name)
+  const existing = await describeTopics(admin, names)
+  refuse(findTopicProblems(plans, existing))
+  const missing = missingTopics(plans, existing)
+  if (missing.length === 0) return []
+  let created: boolean
+  try {
+    created = await admin.createTopics({
+      topics: missing.map(toTopicConfig),
+      waitForLeaders: false,
+      timeout: timeoutMs,
+    })
+    await waitForLeaders(admin, missing, timeoutMs)
+  } catch (error) {
+    throw classifyKafkaError(error, 'start')
+  }
+  // Another process, with another configuration, may have been faster.
+  refuse(findTopicProblems(plans, await describeTopics(admin, names)))
+  return created ? missing.map(({ name }) => name) : []
+}
