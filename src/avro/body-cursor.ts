@@ -11,8 +11,9 @@ import { PosthornError } from '../errors.ts'
 const maxItems = 1_000_000
 /** Records within records: bounds the stack, whatever schema the writer had. */
 const maxDepth = 64
-/** As avsc has it: one off the largest that a double holds exactly. */
-const maxLong = Number.MAX_SAFE_INTEGER - 1
+/** Largest zig-zag codes that avsc reads and writes exactly: it computes with doubles, and negative codes are odd. */
+const maxPositiveCode = 2 * (Number.MAX_SAFE_INTEGER - 1)
+const maxNegativeCode = Number.MAX_SAFE_INTEGER
 /** Short strings are looked at here: the call into `isUtf8` costs more. */
 const shortString = 24
 
@@ -61,26 +62,25 @@ export class BodyCursor {
     this.#position += length
   }
 
-  /** A zig-zag variable-length number of at most 10 bytes whose value a JavaScript number holds exactly. */
+  /** A zig-zag variable-length number of at most 10 bytes, from -2^52 to 2^53 - 2. */
   long(path: string): number {
     const first = this.#bytes[this.#position]
     if (first !== undefined && first < 0x80) {
       this.#position++
       return (first >>> 1) ^ -(first & 1)
     }
-    let value = 0
+    const negative = first !== undefined && (first & 1) === 1
+    let code = 0
     let scale = 1
     for (let index = 0; index < 10; index++) {
       const byte = this.#bytes[this.#position]
       if (byte === undefined) this.fail(path, 'it ends within a number')
       this.#position++
-      value += (byte & 0x7f) * scale
+      code += (byte & 0x7f) * scale
       scale *= 128
-      if (byte < 0x80) {
-        const number = value % 2 === 1 ? -(value + 1) / 2 : value / 2
-        if (Math.abs(number) > maxLong) this.fail(path, 'a number beyond 2^53')
-        return number
-      }
+      if (byte >= 0x80) continue
+      if (code > (negative ? maxNegativeCode : maxPositiveCode)) this.fail(path, 'a number too large to be exact')
+      return negative ? -(code + 1) / 2 : code / 2
     }
     return this.fail(path, 'a number of more than 10 bytes')
   }

@@ -2,7 +2,7 @@
 
 import { PosthornError } from '../errors.ts'
 import { recordNames, type RecordInputs, type RecordName, type RecordTypes } from './records.ts'
-import { parseRecordType } from './record-schema.ts'
+import { parseRecordType, type RecordType } from './avro-type.ts'
 import type { SchemaRegistry } from './schema-registry.ts'
 import type { Reader, SchemaStore } from './schema-store.ts'
 import { confluentHeader, readFrame, type Frame } from './wire-format.ts'
@@ -64,7 +64,7 @@ type ForeignReader = Reader | { record: string; read: null }
 
 const foreignReader = (schemas: SchemaStore, id: number, schema: unknown): ForeignReader => {
   const action = 'Have the producer use a compatible version of schemas/.'
-  let writer: ReturnType<typeof parseRecordType>
+  let writer: RecordType
   try {
     writer = parseRecordType(schema)
   } catch (cause) {

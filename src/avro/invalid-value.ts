@@ -11,7 +11,7 @@ const simple: Record<string, string> = {
   null: 'null',
   boolean: 'true or false',
   int: 'a whole number of at most 32 bits',
-  long: 'a whole number within 2^53',
+  long: 'a whole number',
   float: 'a number',
   double: 'a number',
   string: 'a string',

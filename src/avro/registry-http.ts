@@ -17,7 +17,6 @@ export interface RegistryHttp {
   close(): void
 }
 
-const timeoutMs = 10_000
 const maxAnswerBytes = 8 * 1024 * 1024
 const contentType = 'application/vnd.schemaregistry.v1+json'
 
@@ -50,7 +49,7 @@ const authorization = ({ username, password }: RegistryConfig): Record<string, s
   return { authorization: `Basic ${login}` }
 }
 
-export const createRegistryHttp = (config: RegistryConfig): RegistryHttp => {
+export const createRegistryHttp = (config: RegistryConfig, timeoutMs: number): RegistryHttp => {
   const { url, tls } = config
   const agent = url.startsWith('https:')
     ? new https.Agent({

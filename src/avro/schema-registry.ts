@@ -69,8 +69,9 @@ const idIn = ({ status, body }: RegistryAnswer): number | null => {
   return status === 200 && typeof id === 'number' ? id : null
 }
 
-export const createSchemaRegistry = (config: RegistryConfig): SchemaRegistry => {
-  const http = createRegistryHttp(config)
+/** Nothing is asked until the first call. */
+export const createSchemaRegistry = (config: RegistryConfig, timeoutMs = 10_000): SchemaRegistry => {
+  const http = createRegistryHttp(config, timeoutMs)
 
   return {
     schemaById: async (id) => {

@@ -5,7 +5,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 
-import { compileRecord, fingerprintOfType, parseRecordType, type ReadBody, type RecordSchema } from './record-schema.ts'
+import { fingerprintOfType, parseRecordType } from './avro-type.ts'
+import { compileRecord, type ReadBody, type RecordSchema } from './record-schema.ts'
 import { recordNames, type RecordName } from './records.ts'
 
 export interface Reader {
