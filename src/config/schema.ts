@@ -50,7 +50,10 @@ const sasl = z.discriminatedUnion(
       mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('How to log in.'),
       ...login,
     }),
-    z.strictObject({ mechanism: z.literal('oauthbearer'), oauth2: oauth2.describe('A grant without a person.') }),
+    z.strictObject({
+      mechanism: z.literal('oauthbearer').describe('How to log in.'),
+      oauth2: oauth2.describe('A grant without a person.'),
+    }),
   ],
   'mechanism must be plain, scram-sha-256, scram-sha-512 or oauthbearer',
 )

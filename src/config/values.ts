@@ -32,16 +32,17 @@ const boundedDuration = (minMs: number, maxMs: number) =>
     })
 
 /** Kept as text, for names that are made of it. */
-export const durationLabel = boundedDuration(1, longestDuration)
+export const durationLabel = boundedDuration(1, longestDuration).meta({ title: 'duration' })
 export const duration = durationLabel.transform(parseDurationMs)
 /** A time that a timer waits. */
-export const timerDuration = boundedDuration(10, longestTimer).transform(parseDurationMs)
+export const timerDuration = boundedDuration(10, longestTimer).meta({ title: 'duration' }).transform(parseDurationMs)
 
 const sizeRule = 'must be a size: an integer and B, KB, MB or GB, such as 25MB'
 export const size = z
   .string(sizeRule)
   .regex(sizePattern, { error: sizeRule, abort: true })
   .refine((text) => parseSizeBytes(text) <= 1024 ** 4, { error: 'must be at most 1024GB' })
+  .meta({ title: 'size' })
   .transform(parseSizeBytes)
 
 const rateRule = 'must be a rate: a count from 1, a slash and a duration, such as 30/1m'
@@ -49,6 +50,7 @@ export const rate = z
   .string(rateRule)
   .regex(ratePattern, { error: rateRule, abort: true })
   .refine((text) => parseRate(text).count >= 1 && parseRate(text).perMs >= 1, { error: rateRule })
+  .meta({ title: 'rate' })
   .transform(parseRate)
 
 const dateRule = 'must be a date: 2026-01-31 (00:00 UTC) or 2026-01-31T12:00:00Z'
@@ -56,11 +58,16 @@ export const date = z
   .string(dateRule)
   .regex(datePattern, { error: dateRule, abort: true })
   .refine((text) => !Number.isNaN(parseDateMs(text)), { error: `${dateRule}; there is no such day or time` })
+  .meta({ title: 'date' })
   .transform(parseDateMs)
 
 export const integer = (min: number, max: number) => {
   const rule = `must be an integer from ${min} to ${max}`
-  return z.int(rule).min(min, rule).max(max, rule)
+  return z
+    .int(rule)
+    .min(min, rule)
+    .max(max, rule)
+    .meta({ title: `integer, ${min} to ${max}` })
 }
 
 const flagRule = 'must be true or false'
@@ -74,6 +81,7 @@ export const line = (longest: number, what = 'text') => {
     .min(1, rule)
     .max(longest, rule)
     .refine((text) => !control.test(text) && !/\p{Surrogate}/u.test(text), { error: rule })
+    .meta({ title: what.replace(/^an? /, '') })
 }
 
 export const oneOf = <const T extends readonly [string, ...string[]]>(...names: T) =>
@@ -85,12 +93,15 @@ export const secret = z
   .min(1, 'must not be empty')
   .max(65_536, 'must be at most 65536 characters')
   .refine((text) => !/[\0\r\n]/.test(text), { error: secretRule })
+  .meta({ title: 'secret' })
 
-export const filePath = line(4096, 'the path of a file')
-export const folder = line(1000, 'the name of a folder')
+export const filePath = line(4096, 'the path of a file').meta({ title: 'file' })
+export const folder = line(1000, 'the name of a folder').meta({ title: 'folder' })
 export const subjectPart = line(1000)
-export const addressGlob = line(320, 'an address pattern (* and ? stand for any characters and any one)')
-export const port = integer(1, 65_535)
+export const addressGlob = line(320, 'an address pattern (* and ? stand for any characters and any one)').meta({
+  title: 'address pattern',
+})
+export const port = integer(1, 65_535).meta({ title: 'port' })
 
 const hostRule = 'must be a host name or an IP address, without a scheme, a port or a path'
 export const host = z
@@ -100,21 +111,31 @@ export const host = z
   .refine((text) => isIP(text) !== 0 || /^[\p{L}\p{N}]([\p{L}\p{N}._-]*[\p{L}\p{N}.])?$/u.test(text), {
     error: hostRule,
   })
+  .meta({ title: 'host' })
 
 const brokerRule = 'must be host:port, such as kafka-1.example.com:9092'
-export const broker = z.string(brokerRule).refine(
-  (text) => {
-    const [, name = '', number = ''] = /^(\[[0-9A-Fa-f:.]+\]|[\p{L}\p{N}._-]+):(\d{1,5})$/u.exec(text) ?? []
-    return name !== '' && Number(number) >= 1 && Number(number) <= 65_535
-  },
-  { error: brokerRule },
-)
+export const broker = z
+  .string(brokerRule)
+  .meta({ title: '`host:port`' })
+  .refine(
+    (text) => {
+      const [, name = '', number = ''] = /^(\[[0-9A-Fa-f:.]+\]|[\p{L}\p{N}._-]+):(\d{1,5})$/u.exec(text) ?? []
+      return name !== '' && Number(number) >= 1 && Number(number) <= 65_535
+    },
+    { error: brokerRule },
+  )
 
 const topicRule = 'must be a topic name: 1 to 249 of A-Z a-z 0-9 . _ - and not . or ..'
-export const topic = z.string(topicRule).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, topicRule)
+export const topic = z
+  .string(topicRule)
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, topicRule)
+  .meta({ title: 'topic' })
 
 const bucketRule = 'must be a bucket name: 3 to 255 of A-Z a-z 0-9 . _ -, beginning with a letter or digit'
-export const bucket = z.string(bucketRule).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/, bucketRule)
+export const bucket = z
+  .string(bucketRule)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/, bucketRule)
+  .meta({ title: 'bucket' })
 
 /** Loopback in the sense of a URL or a listener: traffic to it never leaves the machine. */
 export const isLoopback = (name: string): boolean =>
@@ -134,7 +155,11 @@ const isPlainUrl = (text: string): boolean => {
 }
 
 const urlRule = 'must be an http or https URL without a user, a password or a fragment in it'
-export const url = z.string(urlRule).max(2048, urlRule).refine(isPlainUrl, { error: urlRule, abort: true })
+export const url = z
+  .string(urlRule)
+  .max(2048, urlRule)
+  .refine(isPlainUrl, { error: urlRule, abort: true })
+  .meta({ title: 'URL' })
 
 const httpsRule = 'must be an https URL (http only on a loopback address), because credentials travel over it'
 /** Where OAuth credentials travel (RFC 6749 3.1, 3.2). */
