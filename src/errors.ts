@@ -102,6 +102,8 @@ export interface PosthornErrorOptions {
   retryable?: boolean
   /** What the reader can do about it, one sentence. */
   action?: string
+  /** What the server asked to be left alone for, in milliseconds. */
+  retryAfterMs?: number
   cause?: unknown
 }
 
@@ -111,6 +113,7 @@ export class PosthornError extends Error {
   readonly stage: Stage
   readonly retryable: boolean
   readonly action: string | null
+  readonly retryAfterMs: number | null
 
   constructor(code: ErrorCode, message: string, options: PosthornErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -118,6 +121,7 @@ export class PosthornError extends Error {
     this.stage = options.stage
     this.retryable = options.retryable ?? false
     this.action = options.action ?? null
+    this.retryAfterMs = options.retryAfterMs ?? null
   }
 }
 
