@@ -13,7 +13,7 @@ type Schema =
   | { type: 'enum'; name: string; symbols: string[] }
   | { type: 'array'; items: Schema }
   | { type: 'map'; values: Schema }
-  | { type: string }
+  | { type: string; logicalType?: string }
 
 const primitives: Record<string, fc.Arbitrary<unknown>> = {
   null: fc.constant(null),
@@ -23,6 +23,9 @@ const primitives: Record<string, fc.Arbitrary<unknown>> = {
   string: fc.oneof(fc.string(), fc.string({ unit: 'binary', maxLength: 200 })),
   bytes: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
 }
+
+/** Years 1 to 9999: what other languages have dates for. */
+const time = fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 })
 
 const arbitraryOf = (schema: Schema, named: Map<string, fc.Arbitrary<unknown>>): fc.Arbitrary<unknown> => {
   if (typeof schema === 'string') return primitives[schema] ?? named.get(schema) ?? fc.constant(undefined)
@@ -35,6 +38,7 @@ const arbitraryOf = (schema: Schema, named: Map<string, fc.Arbitrary<unknown>>):
     named.set(schema.name, symbols)
     return symbols
   }
+  if ('logicalType' in schema) return time
   if (!('fields' in schema)) return arbitraryOf(schema.type, named)
   const fields = fc.record(
     Object.fromEntries(schema.fields.map(({ name, type }) => [name, arbitraryOf(type, named)])),

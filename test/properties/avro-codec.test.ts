@@ -84,7 +84,7 @@ for (const record of recordNames) {
       }),
       { numRuns: 1000 },
     )
-    assert.ok(process.hrtime.bigint() - started < 60_000_000_000n)
+    assert.ok(process.hrtime.bigint() - started < 20_000_000_000n)
   })
 
   test(`${record}: any bytes after the header are a value or undecodable`, async () => {
