@@ -1,0 +1,106 @@
+/** What one invocation has: its options, and the configuration and clients that they lead to, each made once. */
+import type { Command } from 'commander'
+import { stringify } from 'yaml'
+import { createCodec, type RecordCodec } from '../avro/codec.ts'
+import { createSchemaRegistry } from '../avro/schema-registry.ts'
+import { loadSchemas } from '../avro/schema-store.ts'
+import { compileConfig } from '../config/compile-config.ts'
+import type { Config } from '../config/config.ts'
+import { defaultConfigFile, loadConfig } from '../config/load-config.ts'
+import { Releasers } from '../lifecycle.ts'
+import { connectKafka, type ConnectKafka, type KafkaClients } from './kafka-clients.ts'
+import { writeText, type CliIo } from './io.ts'
+import { toJsonLine, toSafeText } from './printable.ts'
+
+export interface GlobalOptions {
+  config?: string
+  /** Of the commands that need nothing but Kafka: `host:port,…` instead of a configuration file. */
+  brokers?: string
+  debug?: boolean
+  json?: boolean
+}
+
+export interface CliPorts {
+  connectKafka: ConnectKafka
+}
+
+export const realPorts: CliPorts = { connectKafka }
+
+const cached = <T>(make: () => T): (() => T) => {
+  let made: { value: T } | null = null
+  return () => (made ??= { value: make() }).value
+}
+
+export class CliContext {
+  readonly io: CliIo
+  readonly #ports: CliPorts
+  readonly #releasers = new Releasers()
+  /** Set before a command's action runs. */
+  options: GlobalOptions = {}
+  /** What the process will exit with. */
+  exitCode = 0
+
+  constructor(io: CliIo, ports: CliPorts) {
+    this.io = io
+    this.#ports = ports
+  }
+
+  /** @throws PosthornError `CONFIG_UNREADABLE`, `CONFIG_INVALID` */
+  readonly config: () => Config = cached(() => {
+    const { config: path, brokers } = this.options
+    if (brokers === undefined) return loadConfig(path ?? defaultConfigFile, this.io.env)
+    const list = brokers.split(',').map((broker) => broker.trim())
+    if (path === undefined) return this.#compileBrokers(list)
+    const config = loadConfig(path, this.io.env)
+    return { ...config, kafka: { ...config.kafka, brokers: this.#compileBrokers(list).kafka.brokers } }
+  })
+
+  readonly kafka: () => KafkaClients = cached(() => {
+    const clients = this.#ports.connectKafka(this.config().kafka, (_, text) => this.debug(text), this.io.signal)
+    this.#releasers.add(() => clients.close())
+    return clients
+  })
+
+  readonly codec: () => RecordCodec = cached(() => {
+    const { encoding, registry: registryConfig } = this.config().avro
+    const registry = registryConfig === null ? null : createSchemaRegistry(registryConfig)
+    if (registry !== null) this.#releasers.add(() => registry.close())
+    return createCodec({ schemas: loadSchemas(), encoding, registry })
+  })
+
+  /** To stdout, for programs. */
+  async printJson(value: unknown): Promise<void> {
+    await writeText(this.io.stdout, `${toJsonLine(value)}\n`)
+  }
+
+  /** To stdout, for people. */
+  async print(text: string): Promise<void> {
+    await writeText(this.io.stdout, text)
+  }
+
+  /** To stderr. */
+  progress(text: string): void {
+    void writeText(this.io.stderr, `${toSafeText(text)}\n`)
+  }
+
+  debug(text: string): void {
+    if (this.options.debug === true) this.progress(text)
+  }
+
+  async close(): Promise<void> {
+    await this.#releasers.releaseAll()
+  }
+
+  #compileBrokers(brokers: string[]): Config {
+    return compileConfig(stringify({ kafka: { brokers } }), {
+      fileName: '--brokers',
+      env: {},
+      readFile: () => {
+        throw new Error('no file is named here')
+      },
+    })
+  }
+}
+
+/** Adds one command to the program. */
+export type Register = (program: Command, context: CliContext) => void

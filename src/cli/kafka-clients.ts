@@ -1,0 +1,54 @@
+import type { Config } from '../config/config.ts'
+import { classifyKafkaError } from '../kafka/classify-kafka-error.ts'
+import { createKafka } from '../kafka/connect.ts'
+import type { KafkaLog } from '../kafka/kafka-log.ts'
+import type { ConsumedRecord } from '../kafka/records.ts'
+import { createRecordProducer, type RecordProducer } from '../kafka/record-producer.ts'
+import { TopicReader, type TopicReaderOptions } from '../kafka/topic-reader.ts'
+import type { TopicAdmin } from '../kafka/topics.ts'
+import { Releasers } from '../lifecycle.ts'
+
+export type ReadOptions = Pick<TopicReaderOptions, 'topic' | 'from' | 'untilEnd'>
+
+export interface RecordReader extends AsyncIterable<ConsumedRecord> {
+  close(): Promise<void>
+}
+
+/** What the commands need of Kafka. Nothing is connected before it is used. */
+export interface KafkaClients {
+  /** Resolves when nothing that is written from now on can be missed. */
+  read(options: ReadOptions): Promise<RecordReader>
+  producer(): RecordProducer
+  admin(): Promise<TopicAdmin>
+  close(): Promise<void>
+}
+
+export type ConnectKafka = (config: Config['kafka'], log: KafkaLog, signal: AbortSignal) => KafkaClients
+
+export const connectKafka: ConnectKafka = (config, log, signal) => {
+  const kafka = createKafka(config, { clientId: config.clientId, patience: 'command', log })
+  const releasers = new Releasers()
+  return {
+    read: async (options) => {
+      const reader = await TopicReader.open({ ...options, kafka, groupPrefix: config.group, signal })
+      releasers.add(() => reader.close())
+      return reader
+    },
+    producer: () => {
+      const producer = createRecordProducer(kafka)
+      releasers.add(() => producer.close())
+      return producer
+    },
+    admin: async () => {
+      const admin = kafka.admin()
+      releasers.add(() => admin.disconnect())
+      try {
+        await admin.connect()
+      } catch (error) {
+        throw classifyKafkaError(error, 'connect')
+      }
+      return admin
+    },
+    close: () => releasers.releaseAll(),
+  }
+}
