@@ -51,9 +51,12 @@ const incompatible = (subject: string, why: string): PosthornError =>
     action: 'Compare the latest version of the subject with schemas/, or use another topic name.',
   })
 
+/** Confluent and Karapace give a list of messages, Apicurio one reason. */
 const reasonsOf = (body: unknown): string => {
   const messages = field(body, 'messages')
-  const reasons = Array.isArray(messages) ? messages.map(String) : []
+  const reasons = (Array.isArray(messages) ? messages : [field(body, 'reason')]).filter(
+    (reason) => typeof reason === 'string',
+  )
   if (reasons.length === 0) return 'it is not compatible with the latest version'
   const more = reasons.length > maxReasons ? ` (and ${reasons.length - maxReasons} more)` : ''
   return `${reasons.slice(0, maxReasons).join('; ')}${more}`

@@ -178,6 +178,18 @@ test('an incompatible schema is refused with the reasons of the registry, and no
   assert.equal(exchanges.length, 2)
 })
 
+test('the one reason that Apicurio gives is repeated; without any, there is a sentence', async (t) => {
+  for (const [body, message] of [
+    [{ is_compatible: false, reason: 'x at /fields/23' }, /: x at \/fields\/23$/],
+    [{ is_compatible: false }, /: it is not compatible with the latest version$/],
+  ] as const) {
+    const { registry } = await registryWith(t, ({ line }) =>
+      line.includes('/compatibility/') ? { status: 200, body } : notFound,
+    )
+    await assert.rejects(registry.register('mail.inbound-value', text), { code: 'REGISTRY_INCOMPATIBLE', message })
+  }
+})
+
 test('a registration that is refused is a conflict, with the message of the registry', async (t) => {
   for (const status of [409, 422]) {
     const { registry } = await registryWith(t, ({ line }) =>
