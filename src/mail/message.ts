@@ -20,6 +20,9 @@ export interface HeaderField {
 
 export type Disposition = 'ATTACHMENT' | 'INLINE'
 
+/** The two bodies a message can have. */
+export type BodyKind = 'text' | 'html'
+
 export type MessageKind =
   | 'MESSAGE'
   | 'BOUNCE'
@@ -84,8 +87,11 @@ export interface ParsedMessage {
   /** Of the top level, `type/subtype` in lower case. */
   contentType: string
   headers: HeaderField[]
+  /** The plain text body with `\n` line breaks; null where there is none or it is one of `largeBodies`. */
   text: string | null
   html: string | null
+  /** Bodies above the inline bound: they were handed over apart, as UTF-8 bytes. */
+  largeBodies: BodyKind[]
   kind: MessageKind
   report: Report | null
   /** Closed vocabulary of the parser: `<what>: <how it was read>`. Never mail content. */

@@ -1,0 +1,176 @@
+/**
+ * Charsets: labels as mail uses them, to decoders that work on a whole buffer or on a stream of chunks, with the same
+ * result. A label of a standard that Windows extends means the extension, as in browsers (WHATWG Encoding, 4.2):
+ * mail that says iso-8859-1 is windows-1252.
+ */
+import { isUtf8 } from 'node:buffer'
+import iconv from 'iconv-lite'
+
+export interface CharsetDecoder {
+  write(chunk: Buffer): string
+  end(): string
+}
+
+export interface Charset {
+  name: string
+  decode(bytes: Buffer): string
+  open(): CharsetDecoder
+}
+
+/** Code points of the bytes 0x80 to 0x9F in windows-1252. */
+const windows1252High = [
+  0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
+  0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178,
+].map((code) => String.fromCharCode(code))
+
+const decodeWindows1252 = (bytes: Buffer): string =>
+  bytes.toString('latin1').replace(/[\x80-\x9f]/g, (char) => windows1252High[char.charCodeAt(0) - 0x80] ?? char)
+
+export const windows1252: Charset = {
+  name: 'windows-1252',
+  decode: decodeWindows1252,
+  open: () => ({ write: decodeWindows1252, end: () => '' }),
+}
+
+const textDecoderCharset = (name: string): Charset => ({
+  name,
+  decode: (bytes) => new TextDecoder(name, { ignoreBOM: true }).decode(bytes),
+  open: () => {
+    const decoder = new TextDecoder(name, { ignoreBOM: true })
+    return { write: (chunk) => decoder.decode(chunk, { stream: true }), end: () => decoder.decode() }
+  },
+})
+
+const utf8Decoder = textDecoderCharset('utf-8')
+
+export const utf8: Charset = {
+  ...utf8Decoder,
+  decode: (bytes) => (isUtf8(bytes) ? bytes.toString('utf8') : utf8Decoder.decode(bytes)),
+}
+
+/** iconv-lite can yield lone surrogates, which no UTF-8 string has. */
+export const wellFormed = (text: string): string =>
+  /[\ud800-\udfff]/.test(text) ? Buffer.from(text, 'utf8').toString('utf8') : text
+
+const iconvCharset = (name: string): Charset => ({
+  name,
+  decode: (bytes) => wellFormed(iconv.decode(bytes, name, { stripBOM: false })),
+  open: () => {
+    const decoder = iconv.getDecoder(name, { stripBOM: false })
+    let highSurrogate = ''
+    const whole = (text: string): string => {
+      const all = highSurrogate + text
+      const last = all.charCodeAt(all.length - 1)
+      highSurrogate = last >= 0xd800 && last <= 0xdbff ? all.slice(-1) : ''
+      return wellFormed(highSurrogate === '' ? all : all.slice(0, -1))
+    }
+    return {
+      write: (chunk) => whole(decoder.write(chunk)),
+      end: () => whole(decoder.end() ?? '') + wellFormed(highSurrogate),
+    }
+  },
+})
+
+/** Spellings, without case and punctuation, of what iconv-lite does not know or reads in a narrower sense. */
+const aliases = new Map<string, string>([
+  ...['utf8', 'unicode11utf8', 'unicode20utf8', 'xunicode20utf8', 'utf8mb4', 'cp65001'].map(
+    (l) => [l, 'utf-8'] as const,
+  ),
+  ...['iso88591', 'latin1', 'l1', 'cp1252', 'windows1252', 'xcp1252', 'ibm819', 'cp819', 'isoir100', 'csisolatin1'].map(
+    (l) => [l, 'windows-1252'] as const,
+  ),
+  ['iso885911987', 'windows-1252'],
+  ['iso88599', 'windows-1254'],
+  ['latin5', 'windows-1254'],
+  ['iso885991989', 'windows-1254'],
+  ['iso885911', 'windows-874'],
+  ['tis620', 'windows-874'],
+  ['iso88598i', 'iso-8859-8'],
+  ['iso88598e', 'iso-8859-8'],
+  ['iso88596i', 'iso-8859-6'],
+  ['iso88596e', 'iso-8859-6'],
+  ['gb2312', 'gbk'],
+  ['gb231280', 'gbk'],
+  ['xgbk', 'gbk'],
+  ['ksc56011987', 'cp949'],
+  ['ksc5601', 'cp949'],
+  ['ksc56011989', 'cp949'],
+  ['euckr', 'cp949'],
+  ['windows949', 'cp949'],
+  ['xwindows949', 'cp949'],
+  ['sjis', 'shift_jis'],
+  ['xsjis', 'shift_jis'],
+  ['shiftjis', 'shift_jis'],
+  ['windows31j', 'shift_jis'],
+  ['cp932', 'shift_jis'],
+  ['xeucjp', 'euc-jp'],
+  ['iso2022jp', 'iso-2022-jp'],
+  ['iso2022jp1', 'iso-2022-jp'],
+  ['iso2022jp2', 'iso-2022-jp'],
+  ['iso2022jp3', 'iso-2022-jp'],
+  ['iso2022jpms', 'iso-2022-jp'],
+  ['csiso2022jp', 'iso-2022-jp'],
+  ['cp50220', 'iso-2022-jp'],
+  ['cp50221', 'iso-2022-jp'],
+  ['big5hkscs', 'big5-hkscs'],
+  ['xxbig5', 'big5'],
+  ['mac', 'macintosh'],
+  ['xmacroman', 'macintosh'],
+  ['macintosh', 'macintosh'],
+  ['utf7', 'utf-7'],
+  ['unicode11utf7', 'utf-7'],
+  ['xunicode11utf7', 'utf-7'],
+  ['csunicode11utf7', 'utf-7'],
+])
+
+/** Labels under which undeclared rules apply: they say no more than "text". */
+const asciiLabels = new Set([
+  '',
+  'ascii',
+  'usascii',
+  'ansix341968',
+  'iso646us',
+  'us',
+  '7bit',
+  '8bit',
+  'default',
+  'unknown',
+])
+
+/** Encodings of iconv-lite that are no charsets. */
+const notCharsets = new Set(['base64', 'hex', 'binary', 'internal', 'ucs2'])
+
+const squeeze = (label: string): string => label.toLowerCase().replace(/[^a-z0-9]/g, '')
+
+const known = new Map<string, Charset | null>()
+
+const resolve = (label: string): Charset | null => {
+  const key = squeeze(label)
+  const name = aliases.get(key) ?? label.toLowerCase().replace(/[^a-z0-9._:-]/g, '')
+  if (name === 'utf-8') return utf8
+  if (name === 'windows-1252') return windows1252
+  if (name === 'iso-2022-jp') return textDecoderCharset(name)
+  if (notCharsets.has(key)) return null
+  if (iconv.encodingExists(name)) return iconvCharset(name)
+  const codePage = /^(?:x?cp|ibm|ms|win|windows|xwindows)(\d{3,5})$/.exec(key)?.[1]
+  if (codePage === undefined) return null
+  return codePage === '1252'
+    ? windows1252
+    : iconv.encodingExists(`cp${codePage}`)
+      ? iconvCharset(`cp${codePage}`)
+      : null
+}
+
+/** The charset of a label; null when it is unknown. `'undeclared'` for US-ASCII and labels that say nothing. */
+export const findCharset = (label: string): Charset | null | 'undeclared' => {
+  if (asciiLabels.has(squeeze(label))) return 'undeclared'
+  if (label.length > 64) return null
+  const cached = known.get(label)
+  if (cached !== undefined) return cached
+  const charset = resolve(label)
+  if (known.size < 500) known.set(label, charset)
+  return charset
+}
+
+/** What bytes are most likely in, of which nobody says it: valid UTF-8 is UTF-8, all else windows-1252. */
+export const guessCharset = (bytes: Buffer): Charset => (isUtf8(bytes) ? utf8 : windows1252)

@@ -1,0 +1,27 @@
+/**
+ * Finds lines that begin with `--`. Content that has few of them, such as base64, passes at the speed of the native
+ * search; content full of dashes is scanned byte by byte, so that it can't be made slow.
+ */
+const dashes = Buffer.from('--')
+const dash = 45
+const lf = 10
+/** After a false hit, this much is scanned byte by byte before the native search is asked again. */
+const scanBytes = 2048
+
+/** Offset of the first `--` at the beginning of a line at or after `from`; -1 where there is none. */
+export const findDelimiterLine = (bytes: Buffer, from: number, fromBeginsLine: boolean): number => {
+  if (fromBeginsLine && bytes[from] === dash && bytes[from + 1] === dash) return from
+  let at = from
+  while (at < bytes.length) {
+    const hit = bytes.indexOf(dashes, at)
+    if (hit < 0) return -1
+    if (hit > from && bytes[hit - 1] === lf) return hit
+    const end = Math.min(bytes.length, hit + scanBytes)
+    for (at = hit + 1; at < end; at++) {
+      if (bytes[at] === lf && bytes[at + 1] === dash && bytes[at + 2] === dash) return at + 1
+    }
+    // A line feed at the end of the scan may stand in front of the next hit.
+    at--
+  }
+  return -1
+}

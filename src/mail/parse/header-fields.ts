@@ -1,0 +1,92 @@
+/**
+ * Header blocks: raw bytes to fields in their order (RFC 5322 2.2 and 4.5). Values stay raw, folds included, one
+ * latin1 character for each byte: each field is decoded by the grammar that it has.
+ */
+import type { DefectLog } from './defects.ts'
+
+export interface RawField {
+  name: string
+  /** In lower case. */
+  key: string
+  raw: string
+}
+
+export interface RawHeader {
+  fields: RawField[]
+  /** Offset in the block at which the body begins without an empty line before it; -1 where it does not. */
+  bodyAt: number
+}
+
+const fieldName = /^[\x21-\x39\x3b-\x7e]+$/
+
+/** Whether a line begins like a header field. */
+export const isFieldLine = (line: string): boolean => {
+  const colon = line.indexOf(':')
+  return colon > 0 && fieldName.test(line.slice(0, colon).trimEnd())
+}
+
+const isBlank = (code: number): boolean => code === 32 || code === 9
+
+/**
+ * Splits a block, which ends before its empty line.
+ *
+ * A line that is neither a field nor a continuation is left out where fields follow it, as mail readers do. Where no
+ * field follows, the sender forgot the empty line and the body begins there.
+ */
+export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
+  const text = block.toString('latin1')
+  const fields: RawField[] = []
+  let junkAt = -1
+  let at = 0
+  while (at < text.length) {
+    let lineEnd = text.indexOf('\n', at)
+    if (lineEnd < 0) lineEnd = text.length
+    const line = text.slice(at, lineEnd)
+    const colon = line.indexOf(':')
+    const name = colon > 0 ? line.slice(0, colon) : ''
+    const trimmed = name.trimEnd()
+    const isField = fieldName.test(trimmed)
+    // Continuation lines belong to what they follow, be it a field or junk.
+    while (lineEnd < text.length && isBlank(text.charCodeAt(lineEnd + 1))) {
+      const next = text.indexOf('\n', lineEnd + 1)
+      lineEnd = next < 0 ? text.length : next
+    }
+    if (isField) {
+      if (trimmed !== name) defects.add('header: space before the colon was ignored')
+      if (junkAt >= 0) defects.add('header: a line that is no field was left out')
+      junkAt = -1
+      fields.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
+    } else if (junkAt < 0 && !isEnvelopeLine(line, at)) {
+      junkAt = at
+    }
+    at = lineEnd + 1
+  }
+  if (junkAt >= 0) {
+    defects.add('header: no empty line before the body; the body was taken to begin at the first line that is no field')
+  }
+  return { fields, bodyAt: junkAt }
+}
+
+/** The line that separates messages in an mbox file, left in front of the first field. */
+const isEnvelopeLine = (line: string, at: number): boolean => at === 0 && /^>?From /.test(line)
+
+/** Header fields by name, with first and all. */
+export class FieldIndex {
+  readonly #byKey = new Map<string, string[]>()
+
+  constructor(fields: RawField[]) {
+    for (const { key, raw } of fields) {
+      const values = this.#byKey.get(key)
+      if (values === undefined) this.#byKey.set(key, [raw])
+      else values.push(raw)
+    }
+  }
+
+  first(key: string): string | null {
+    return this.#byKey.get(key)?.[0] ?? null
+  }
+
+  all(key: string): string[] {
+    return this.#byKey.get(key) ?? []
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The incremental core: bytes of one message in chunks of any size in, header facts out at the end, contents to sinks
+ * on the way. `parseMessage` and `parseMessageStream` are two ways to feed it.
+ */
+import type { AttachmentHead, BodyKind, ParsedMessage } from '../message.ts'
+import { BodyCollector } from './body-collector.ts'
+import { CapturingSink, decodeInto, type ContentSink } from './content.ts'
+import { DefectLog } from './defects.ts'
+import { FieldIndex, splitHeader, type RawField } from './header-fields.ts'
+import { kindOf } from './kind.ts'
+import type { ParseLimits } from './limits.ts'
+import { readPartHead, type PartHead } from './part-head.ts'
+import { PartSplitter, type HeaderAnswer, type SplitterEvents } from './part-splitter.ts'
+import { isOriginal, readReport, reportKindOf, type CapturedPart } from './report.ts'
+import { readTopFields } from './top-fields.ts'
+import { TextPart, type TextFormat } from './text-part.ts'
+
+/** Where contents go; called in the order of the message, one open at a time but for the two bodies. */
+export interface Outlets {
+  attachment(head: AttachmentHead): ContentSink
+  /** A body above the bound, as UTF-8. */
+  largeBody(kind: BodyKind): ContentSink
+}
+
+interface Multipart {
+  subtype: string
+  parts: number
+  /** What stands before the first part; it is the text if there is no part. */
+  preamble: Buffer[]
+  preambleBytes: number
+}
+
+/** Bytes of a report's parts that are read. */
+const maxCapturedBytes = 256 * 1024
+
+const plainText: TextFormat = { charset: null, flowed: false, deleteSpace: false }
+
+export class MessageParser implements SplitterEvents {
+  readonly #limits: ParseLimits
+  readonly #outlets: Outlets
+  readonly #defects = new DefectLog()
+  readonly #splitter: PartSplitter
+  readonly #text: BodyCollector
+  readonly #html: BodyCollector
+  readonly #multiparts: Multipart[] = []
+  readonly #captures: { contentType: string; sink: CapturingSink }[] = []
+  #fields: RawField[] | null = null
+  #contentType = 'text/plain'
+  #sink: ContentSink | null = null
+  #attachments = 0
+  #hasBody = false
+  #inReport = false
+  #isCalendar = false
+
+  constructor(limits: ParseLimits, outlets: Outlets) {
+    this.#limits = limits
+    this.#outlets = outlets
+    this.#splitter = new PartSplitter(this, limits)
+    this.#text = new BodyCollector('\n', limits.maxInlineBodyBytes, () => outlets.largeBody('text'))
+    this.#html = new BodyCollector('<br/>\n', limits.maxInlineBodyBytes, () => outlets.largeBody('html'))
+  }
+
+  push(chunk: Buffer): void {
+    this.#splitter.push(chunk)
+  }
+
+  finish(): ParsedMessage {
+    this.#splitter.finish()
+    const fields = this.#fields ?? []
+    const index = new FieldIndex(fields)
+    const captured: CapturedPart[] = this.#captures.map(({ contentType, sink }) => ({
+      contentType,
+      content: sink.captured(),
+    }))
+    const report = readReport(captured, this.#defects)
+    const top = readTopFields(fields, index, this.#limits, this.#defects)
+    const text = this.#text.finish()
+    const html = this.#html.finish()
+    const largeBodies: BodyKind[] = []
+    if (this.#text.isLarge) largeBodies.push('text')
+    if (this.#html.isLarge) largeBodies.push('html')
+    return {
+      ...top,
+      contentType: this.#contentType,
+      text,
+      html,
+      largeBodies,
+      kind: kindOf(index, report, this.#isCalendar),
+      report: report?.report ?? null,
+      defects: this.#defects.list(),
+    }
+  }
+
+  header(block: Buffer, cut: boolean): HeaderAnswer {
+    if (cut) this.#defects.add('header: longer than the bound; the rest was left out')
+    const { fields, bodyAt } = splitHeader(block, this.#defects)
+    const parent = this.#multiparts.at(-1) ?? null
+    const isMessage = this.#fields === null
+    const index = new FieldIndex(fields)
+    const head = readPartHead(index, parent?.subtype ?? null, this.#limits.maxValueLength, this.#defects)
+    if (isMessage) {
+      this.#fields = fields
+      this.#contentType = head.contentType
+    }
+    if (parent !== null) {
+      parent.parts++
+      parent.preamble = []
+    }
+    this.#inReport ||= head.contentType === 'multipart/report' || reportKindOf(head.contentType) !== null
+    if (!head.contentType.startsWith('multipart/')) {
+      this.#open(head, parent)
+      return { boundary: null, bodyAt }
+    }
+    if (head.boundary === null) {
+      this.#defects.add('multipart: no boundary parameter; read as text')
+      this.#openText(plainText, this.#text, 'identity')
+    } else if (this.#multiparts.length >= this.#limits.maxNestingDepth) {
+      this.#defects.add('multipart: nested deeper than the bound; kept whole as an attachment')
+      this.#openAttachment(head, 'identity')
+    } else {
+      this.#multiparts.push({ subtype: head.contentType.slice(10), parts: 0, preamble: [], preambleBytes: 0 })
+      return { boundary: head.boundary, bodyAt }
+    }
+    return { boundary: null, bodyAt }
+  }
+
+  content(bytes: Buffer): void {
+    if (this.#sink !== null) {
+      this.#sink.write(bytes)
+      return
+    }
+    const multipart = this.#multiparts.at(-1)
+    if (multipart === undefined || multipart.preambleBytes >= this.#limits.maxInlineBodyBytes) return
+    const piece = bytes.subarray(0, this.#limits.maxInlineBodyBytes - multipart.preambleBytes)
+    multipart.preamble.push(piece)
+    multipart.preambleBytes += piece.length
+  }
+
+  endPart(): void {
+    this.#sink?.end()
+    this.#sink = null
+  }
+
+  endMultipart(closed: boolean): void {
+    const multipart = this.#multiparts.pop()
+    if (multipart === undefined) return
+    if (multipart.parts === 0) {
+      this.#defects.add('multipart: no part found; read as text')
+      this.#openText(plainText, this.#text, 'identity')
+      for (const piece of multipart.preamble) this.#sink?.write(piece)
+      this.endPart()
+    } else if (!closed) {
+      this.#defects.add('multipart: closing boundary missing; the part ends where the message or the outer part ends')
+    }
+  }
+
+  rest(): void {
+    this.#defects.add('parts: more than the bound; the rest was kept undecoded as one attachment')
+    this.#sink = this.#outlets.attachment({
+      index: this.#attachments++,
+      fileName: null,
+      contentType: 'application/octet-stream',
+      contentId: null,
+      disposition: 'ATTACHMENT',
+    })
+  }
+
+  /**
+   * A text/plain or text/html part is (part of) a body unless it is marked as an attachment. One with a file name is
+   * a file when a body came before it, except among alternatives (as in RFC 8621 4.1.4).
+   */
+  #open(head: PartHead, parent: Multipart | null): void {
+    const { contentType, disposition } = head
+    const isText = contentType === 'text/plain' || contentType === 'text/html'
+    const isFile = head.fileName !== null && this.#hasBody && parent?.subtype !== 'alternative'
+    if (isText && (disposition === null || disposition === 'INLINE') && !isFile) {
+      this.#hasBody = true
+      this.#openText(head, contentType === 'text/html' ? this.#html : this.#text, head.encoding)
+      return
+    }
+    if (contentType === 'text/calendar') {
+      this.#isCalendar ||= head.calendarMethod !== null || parent === null || parent.subtype === 'alternative'
+    }
+    this.#openAttachment(head, head.encoding)
+  }
+
+  #openText(format: TextFormat, body: BodyCollector, encoding: PartHead['encoding']): void {
+    const part = new TextPart(format, body, this.#limits.maxInlineBodyBytes, this.#defects)
+    this.#sink = decodeInto(encoding, part, this.#defects)
+  }
+
+  #openAttachment(head: PartHead, encoding: PartHead['encoding']): void {
+    let sink = this.#outlets.attachment({
+      index: this.#attachments++,
+      fileName: head.fileName,
+      contentType: head.contentType,
+      contentId: head.contentId,
+      disposition: head.disposition === 'INLINE' ? 'INLINE' : 'ATTACHMENT',
+    })
+    if (this.#inReport && this.#captures.length < 10 && isReportPart(head.contentType)) {
+      const capture = new CapturingSink(sink, maxCapturedBytes)
+      this.#captures.push({ contentType: head.contentType, sink: capture })
+      sink = capture
+    }
+    this.#sink = decodeInto(encoding, sink, this.#defects)
+  }
+}
+
+const isReportPart = (contentType: string): boolean => reportKindOf(contentType) !== null || isOriginal(contentType)

@@ -1,0 +1,100 @@
+/**
+ * What the header of a part says about its content (RFC 2045, RFC 2183), with the defaults where it says nothing. The
+ * content type is the mail's own word: it is never guessed from a file name.
+ */
+import { unfold } from './decode-words.ts'
+import type { DefectLog } from './defects.ts'
+import type { FieldIndex } from './header-fields.ts'
+import type { TransferEncoding } from './content.ts'
+import { decodeParameter, parseStructured, type StructuredValue } from './parameters.ts'
+
+export interface PartHead {
+  /** `type/subtype` in lower case. */
+  contentType: string
+  charset: string | null
+  flowed: boolean
+  deleteSpace: boolean
+  boundary: string | null
+  encoding: TransferEncoding
+  /** 'OTHER' for a value that is neither; RFC 2183 2.8: like ATTACHMENT. */
+  disposition: 'ATTACHMENT' | 'INLINE' | 'OTHER' | null
+  fileName: string | null
+  contentId: string | null
+  /** Of text/calendar (RFC 6047 2.4), in upper case. */
+  calendarMethod: string | null
+  /** Of multipart/report (RFC 6522), in lower case. */
+  reportType: string | null
+}
+
+const typePattern = /^[^\s/;,()<>@:\\"[\]?=]+\/[^\s/;,()<>@:\\"[\]?=]+$/
+
+const contentTypeOf = (raw: string | null, value: string, parentSubtype: string | null, defects: DefectLog): string => {
+  if (raw === null || (value === '' && unfold(raw) === '')) {
+    return parentSubtype === 'digest' ? 'message/rfc822' : 'text/plain'
+  }
+  if (typePattern.test(value)) return value
+  // RFC 2045 5.2: what can't be parsed is text/plain.
+  defects.add('content type: malformed; read as text/plain')
+  return 'text/plain'
+}
+
+const encodingOf = (raw: string | null, defects: DefectLog): TransferEncoding => {
+  const value = unfold(raw ?? '')
+    .replace(/\([^)]*\)?/g, '')
+    .trim()
+    .toLowerCase()
+    .replace(/;.*$/s, '')
+    .trimEnd()
+  if (value === 'base64' || value === 'quoted-printable') return value
+  if (!['', '7bit', '8bit', 'binary'].includes(value)) {
+    defects.add('content transfer encoding: unknown; content taken as it is')
+  }
+  return 'identity'
+}
+
+const dispositionOf = (value: StructuredValue | null): PartHead['disposition'] => {
+  if (value === null || value.value === '') return null
+  if (value.value === 'inline') return 'INLINE'
+  return value.value === 'attachment' ? 'ATTACHMENT' : 'OTHER'
+}
+
+const contentIdOf = (raw: string | null): string | null => {
+  const id = unfold(raw ?? '').replace(/^[<\s]+|[>\s]+$/g, '')
+  return id === '' ? null : `<${id}>`
+}
+
+const is = (value: StructuredValue, name: string, expected: string): boolean =>
+  value.parameters.get(name)?.trim().toLowerCase() === expected
+
+/** `parentSubtype` is that of the multipart around it, null for the message itself. */
+export const readPartHead = (
+  fields: FieldIndex,
+  parentSubtype: string | null,
+  maxValueLength: number,
+  defects: DefectLog,
+): PartHead => {
+  const rawType = fields.first('content-type')
+  const type = parseStructured(rawType ?? '', defects)
+  const rawDisposition = fields.first('content-disposition')
+  const disposition = rawDisposition === null ? null : parseStructured(rawDisposition, defects)
+  const contentType = contentTypeOf(rawType, type.value, parentSubtype, defects)
+  const parameter = (name: string): string | null => decodeParameter(name, type, maxValueLength, defects)
+  const isMultipart = contentType.startsWith('multipart/')
+  const flowed = contentType === 'text/plain' && is(type, 'format', 'flowed')
+  const fileName =
+    (disposition === null ? null : decodeParameter('filename', disposition, maxValueLength, defects)) ||
+    parameter('name')
+  return {
+    contentType,
+    charset: contentType.startsWith('text/') ? parameter('charset') : null,
+    flowed,
+    deleteSpace: flowed && is(type, 'delsp', 'yes'),
+    boundary: isMultipart ? parameter('boundary')?.trimEnd() || null : null,
+    encoding: encodingOf(fields.first('content-transfer-encoding'), defects),
+    disposition: dispositionOf(disposition),
+    fileName: fileName || null,
+    contentId: contentIdOf(fields.first('content-id')),
+    calendarMethod: contentType === 'text/calendar' ? (parameter('method')?.trim().toUpperCase() ?? null) : null,
+    reportType: contentType === 'multipart/report' ? (parameter('report-type')?.trim().toLowerCase() ?? null) : null,
+  }
+}
