@@ -52,21 +52,48 @@ export const utf8: Charset = {
 export const wellFormed = (text: string): string =>
   /[\ud800-\udfff]/.test(text) ? Buffer.from(text, 'utf8').toString('utf8') : text
 
+const decodeIconv = (bytes: Buffer, name: string): string => wellFormed(iconv.decode(bytes, name, { stripBOM: false }))
+
+/**
+ * Decodes whole lines. A line feed ends every sequence of these charsets, also a broken one, so the result is that of
+ * decoding all at once; the streaming decoders of iconv-lite differ in that on broken input.
+ */
+const lineDecoder = (name: string): CharsetDecoder => {
+  let held: Buffer[] = []
+  const take = (last: Buffer): string => {
+    const text = decodeIconv(Buffer.concat([...held, last]), name)
+    held = []
+    return text
+  }
+  return {
+    write: (chunk) => {
+      const end = chunk.lastIndexOf(10) + 1
+      const text = end > 0 ? take(chunk.subarray(0, end)) : ''
+      if (end < chunk.length) held.push(chunk.subarray(end))
+      return text
+    },
+    end: () => take(Buffer.alloc(0)),
+  }
+}
+
 const iconvCharset = (name: string): Charset => ({
   name,
-  decode: (bytes) => wellFormed(iconv.decode(bytes, name, { stripBOM: false })),
+  decode: (bytes) => decodeIconv(bytes, name),
+  open: () => lineDecoder(name),
+})
+
+/** UTF-16 and UTF-32 in either byte order; their line feeds are no single bytes, so they are decoded as a whole. */
+const wideCharset = (name: string): Charset => ({
+  name,
+  decode: (bytes) => decodeIconv(bytes, name),
   open: () => {
-    const decoder = iconv.getDecoder(name, { stripBOM: false })
-    let highSurrogate = ''
-    const whole = (text: string): string => {
-      const all = highSurrogate + text
-      const last = all.charCodeAt(all.length - 1)
-      highSurrogate = last >= 0xd800 && last <= 0xdbff ? all.slice(-1) : ''
-      return wellFormed(highSurrogate === '' ? all : all.slice(0, -1))
-    }
+    const held: Buffer[] = []
     return {
-      write: (chunk) => whole(decoder.write(chunk)),
-      end: () => whole(decoder.end() ?? '') + wellFormed(highSurrogate),
+      write: (chunk) => {
+        held.push(chunk)
+        return ''
+      },
+      end: () => decodeIconv(Buffer.concat(held), name),
     }
   },
 })
@@ -138,7 +165,7 @@ const asciiLabels = new Set([
 ])
 
 /** Encodings of iconv-lite that are no charsets. */
-const notCharsets = new Set(['base64', 'hex', 'binary', 'internal', 'ucs2'])
+const notCharsets = new Set(['base64', 'hex', 'binary', 'internal'])
 
 const squeeze = (label: string): string => label.toLowerCase().replace(/[^a-z0-9]/g, '')
 
@@ -151,6 +178,7 @@ const resolve = (label: string): Charset | null => {
   if (name === 'windows-1252') return windows1252
   if (name === 'iso-2022-jp') return textDecoderCharset(name)
   if (notCharsets.has(key)) return null
+  if (/^(?:x-?)?(?:utf|ucs)-?(?:16|32|2|4)/.test(name)) return iconv.encodingExists(name) ? wideCharset(name) : null
   if (iconv.encodingExists(name)) return iconvCharset(name)
   const codePage = /^(?:x?cp|ibm|ms|win|windows|xwindows)(\d{3,5})$/.exec(key)?.[1]
   if (codePage === undefined) return null
