@@ -25,6 +25,12 @@ export const parseTime = (text: string): number =>
 /** For options that may be repeated. */
 export const collect = (text: string, earlier: readonly string[] | undefined): string[] => [...(earlier ?? []), text]
 
+/** A Message-ID with its angle brackets, which a shell makes awkward to write. */
+export const parseMessageId = (text: string): string => (text.startsWith('<') ? text : `<${text}>`)
+
+export const collectMessageIds = (text: string, earlier: readonly string[] | undefined): string[] =>
+  collect(parseMessageId(text), earlier)
+
 const mostUids = 100_000
 
 /** `1,5:9` → 1, 5, 6, 7, 8, 9: an IMAP sequence set (RFC 9051 9) without `*`. */

@@ -6,12 +6,16 @@ import { CliContext, realPorts, type CliPorts, type GlobalOptions, type Register
 import { registerDeadLetters } from './dead-letters.ts'
 import { writeText, type CliIo } from './io.ts'
 import { exitCodeOf, formatError } from './report-error.ts'
+import { registerMailbox } from './mailbox.ts'
 import { registerSchemas } from './schemas.ts'
+import { registerSend } from './send.ts'
 import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
 
 const commands: readonly Register[] = [
+  registerSend,
   registerTail,
+  registerMailbox,
   registerTopics,
   registerSchemas,
   registerCheckpoints,
