@@ -14,6 +14,7 @@ export const codec = createCodec({ schemas: loadSchemas(), encoding: 'single-obj
 export class FakeCluster {
   readonly topics = new Map<string, ConsumedRecord[]>()
   readonly opened: ReadOptions[] = []
+  readonly connectedTo: string[] = []
   isClosed = false
   /** Runs after a record was written: the other side of the conversation. */
   onRecord: (record: ConsumedRecord) => Promise<void> | void = () => undefined
@@ -40,7 +41,12 @@ export class FakeCluster {
   }
 
   get ports(): CliPorts {
-    return { connectKafka: (_, __, signal) => this.#connect(signal) }
+    return {
+      connectKafka: ({ brokers }, _, signal) => {
+        this.connectedTo.push(...brokers)
+        return this.#connect(signal)
+      },
+    }
   }
 
   #connect(signal: AbortSignal): KafkaClients {
@@ -144,7 +150,7 @@ export const runOn = async (argv: string[], options: RunOptions = {}): Promise<C
     cluster.ports,
   )
   const out = stdout.text
-  const isJson = out.startsWith('{')
+  const isJson = out.startsWith('{"')
   const lines = isJson
     ? out
         .trimEnd()
