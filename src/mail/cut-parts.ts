@@ -1,0 +1,23 @@
+/**
+ * Chunks of any size → buffers of exactly `partBytes`, the last one as long as what is left. Yields one empty buffer
+ * for empty content. Holds at most one part, whatever the chunks' sizes; a yielded part is never touched again.
+ */
+export async function* cutParts(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Buffer> {
+  let part = Buffer.allocUnsafeSlow(partBytes)
+  let filled = 0
+  let yielded = 0
+  for await (const chunk of content) {
+    for (let taken = 0; taken < chunk.length;) {
+      const length = Math.min(partBytes - filled, chunk.length - taken)
+      part.set(chunk.subarray(taken, taken + length), filled)
+      filled += length
+      taken += length
+      if (filled < partBytes) continue
+      yield part
+      yielded += 1
+      part = Buffer.allocUnsafeSlow(partBytes)
+      filled = 0
+    }
+  }
+  if (filled > 0 || yielded === 0) yield part.subarray(0, filled)
+}
