@@ -14,7 +14,7 @@ import { OffsetTracker, maxSpan } from '../kafka/offset-tracker.ts'
 import type { Positions } from '../kafka/partition-ledger.ts'
 import type { PartitionContext, PartitionOwner } from '../kafka/partition-owner.ts'
 import type { ConsumedRecord } from '../kafka/records.ts'
-import { SettlementBatcher, type Settlement } from '../kafka/settlement-batcher.ts'
+import { SettlementBatcher, type BatcherOptions, type Settlement } from '../kafka/settlement-batcher.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import type { SendHistory } from './send-history.ts'
 import type { RequestLog } from './request-log.ts'
@@ -43,6 +43,7 @@ export interface SendPartitionOptions {
   concurrency: number
   inputTopics: readonly string[]
   log: RequestLog
+  replaceTooLarge: BatcherOptions['replaceTooLarge']
   now: () => number
 }
 
@@ -77,7 +78,12 @@ export class SendPartition implements PartitionOwner {
     this.#context = context
     this.#flow = flow
     this.#options = options
-    this.#batcher = new SettlementBatcher(context.ledger, this.#trackers, (error) => this.#onCommitFailed(error))
+    this.#batcher = new SettlementBatcher({
+      ledger: context.ledger,
+      trackers: this.#trackers,
+      replaceTooLarge: options.replaceTooLarge,
+      onFailed: (error) => this.#onCommitFailed(error),
+    })
   }
 
   replay(record: ConsumedRecord): void {

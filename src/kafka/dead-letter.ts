@@ -35,3 +35,25 @@ export const buildDeadLetter = (
     ...deadLetterHeaders(sourceOf(record), error, facts),
   ],
 })
+
+/**
+ * Stands for a record of ours that is larger than the broker takes: its key and headers without the value; when even a
+ * dead letter is too large, without the headers of its source.
+ */
+export const buildOversizeDeadLetter = (
+  record: OutgoingRecord,
+  error: PosthornError,
+  facts: DeadLetterFacts,
+): OutgoingRecord => {
+  const headers = record.headers ?? []
+  const isOwn = record.topic === facts.topic
+  const own = headers.filter(({ name }) => name.startsWith('dead-letter-'))
+  if (isOwn) return { ...record, value: null, headers: record.value === null ? own : headers }
+  const source = headers.find(({ name }) => name === 'mail-dedupe-id')?.value.toString('utf8') ?? record.topic
+  return {
+    topic: facts.topic,
+    key: record.key,
+    value: null,
+    headers: [...headers, ...deadLetterHeaders(source, error, facts)],
+  }
+}

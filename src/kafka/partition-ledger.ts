@@ -20,7 +20,7 @@ import type { Admin, Kafka, Producer, Transaction } from 'kafkajs'
 import { PosthornError } from '../errors.ts'
 import { classifyKafkaError } from './classify-kafka-error.ts'
 import { decodeSettled, encodeSettled, type Committable } from './offset-tracker.ts'
-import type { OutgoingRecord } from './records.ts'
+import { sizeOf, type OutgoingRecord } from './records.ts'
 import { toTopicMessages } from './topic-messages.ts'
 
 /** What the group has committed for each input topic of the partition. */
@@ -59,11 +59,27 @@ export const claimMarkerHeader = 'posthorn-claim'
 const separator = ' '
 const concurrentTransactionsPauseMs = 4
 
-interface RetryPause {
-  firstMs: number
-  maxMs: number
+const retryPause = { firstMs: 50, maxMs: 5_000 }
+
+/** The broker's limit is for a whole batch of records, not for each: `max.message.bytes` is 1 MB by default. */
+const maxSliceBytes = 512 * 1024
+
+const sliceBySize = (records: readonly OutgoingRecord[]): OutgoingRecord[][] => {
+  const slices: OutgoingRecord[][] = []
+  let open: OutgoingRecord[] = []
+  let bytes = 0
+  for (const record of records) {
+    const size = sizeOf(record)
+    if (open.length > 0 && bytes + size > maxSliceBytes) {
+      slices.push(open)
+      open = []
+      bytes = 0
+    }
+    open.push(record)
+    bytes += size
+  }
+  return open.length === 0 ? slices : [...slices, open]
 }
-const retryPause: RetryPause = { firstMs: 50, maxMs: 5_000 }
 
 export class PartitionLedger implements Ledger {
   readonly partition: number
@@ -101,8 +117,8 @@ export class PartitionLedger implements Ledger {
     const commitId = `${this.#id}:${(this.#sequence += 1)}`
     const run = this.#tail.then(() =>
       this.#untilSettled(async (transaction) => {
-        if (records.length > 0) {
-          await transaction.sendBatch({ topicMessages: toTopicMessages(records), acks: -1 })
+        for (const slice of sliceBySize(records)) {
+          await transaction.sendBatch({ topicMessages: toTopicMessages(slice), acks: -1 })
         }
         await this.#sendOffsets(transaction, commitId, positions)
       }, commitId),

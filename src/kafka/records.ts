@@ -34,3 +34,7 @@ export const header = (name: string, value: string | number): RecordHeader => ({
   name,
   value: Buffer.from(String(value), 'utf8'),
 })
+
+/** Bytes of key, value and headers: nearly what the record takes on the wire. */
+export const sizeOf = ({ key, value, headers = [] }: OutgoingRecord): number =>
+  (key?.length ?? 0) + (value?.length ?? 0) + headers.reduce((sum, one) => sum + one.name.length + one.value.length, 0)

@@ -7,14 +7,12 @@
 import { isPosthornError, toPosthornError, type PosthornError } from '../errors.ts'
 import type { OffsetTracker } from './offset-tracker.ts'
 import type { Ledger, Positions } from './partition-ledger.ts'
-import type { OutgoingRecord } from './records.ts'
+import { sizeOf, type OutgoingRecord } from './records.ts'
 
 export interface Settlement {
   records: readonly OutgoingRecord[]
   /** The input record that this settles; null for records on their own (an intent, a checkpoint). */
   source: { topic: string; offset: number } | null
-  /** Records to write instead when one of `records` is larger than the broker takes. */
-  whenTooLarge?: (error: PosthornError) => readonly OutgoingRecord[]
 }
 
 interface Pending extends Settlement {
@@ -24,18 +22,28 @@ interface Pending extends Settlement {
 
 const maxRecordsInTransaction = 500
 
+export interface BatcherOptions {
+  ledger: Ledger
+  /** One for each input topic, the anchor's first. */
+  trackers: ReadonlyMap<string, OffsetTracker>
+  /** What to write instead of a record that is larger than the broker takes. */
+  replaceTooLarge: (record: OutgoingRecord, error: PosthornError) => OutgoingRecord
+  onFailed: (error: PosthornError) => void
+}
+
 export class SettlementBatcher {
-  readonly #ledger: Ledger
-  readonly #trackers: ReadonlyMap<string, OffsetTracker>
-  readonly #onFailed: (error: PosthornError) => void
+  readonly #options: BatcherOptions
   #pending: Pending[] = []
-  #running: Promise<void> | null = null
+  #isRunning = false
   #failure: PosthornError | null = null
 
-  constructor(ledger: Ledger, trackers: ReadonlyMap<string, OffsetTracker>, onFailed: (error: PosthornError) => void) {
-    this.#ledger = ledger
-    this.#trackers = trackers
-    this.#onFailed = onFailed
+  constructor(options: BatcherOptions) {
+    this.#options = options
+  }
+
+  /** True when nothing will be committed any more. */
+  get hasFailed(): boolean {
+    return this.#failure !== null
   }
 
   /** Resolves when the settlement is committed. @throws PosthornError when it will never be */
@@ -43,15 +51,16 @@ export class SettlementBatcher {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
       this.#pending.push({ ...settlement, resolve, reject })
-      this.#running ??= this.#run()
+      if (!this.#isRunning) void this.#run()
     })
   }
 
   async #run(): Promise<void> {
+    this.#isRunning = true
     // Lets everything that settles in this turn of the event loop share the transaction.
     await new Promise(setImmediate)
     while (this.#pending.length > 0) await this.#commit(this.#takeBatch())
-    this.#running = null
+    this.#isRunning = false
   }
 
   #takeBatch(): Pending[] {
@@ -76,29 +85,28 @@ export class SettlementBatcher {
       const error = toPosthornError(cause, 'publish')
       this.#failure = error
       for (const settlement of batch) settlement.reject(error)
-      this.#onFailed(error)
+      this.#options.onFailed(error)
     }
   }
 
   async #write(batch: readonly Pending[]): Promise<void> {
+    const { ledger, trackers, replaceTooLarge } = this.#options
     const positions = this.#positionsAfter(batch)
-    try {
-      await this.#ledger.commit(
-        batch.flatMap(({ records }) => records),
-        positions,
-      )
-    } catch (error) {
-      if (!isPosthornError(error) || error.code !== 'RECORD_TOO_LARGE') throw error
-      const [only] = batch
-      if (only === undefined || batch.length > 1) {
-        for (const settlement of batch) await this.#write([settlement])
-        return
+    const records = batch.flatMap((settlement) => settlement.records)
+    // Each round makes the largest record smaller, so it ends: a dead letter without a value always fits.
+    for (let round = 0; ; round += 1) {
+      try {
+        await ledger.commit(records, positions)
+        break
+      } catch (error) {
+        if (!isPosthornError(error) || error.code !== 'RECORD_TOO_LARGE' || round > 2 * records.length) throw error
+        const largest = records.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0]
+        if (largest === undefined) throw error
+        records[records.indexOf(largest)] = replaceTooLarge(largest, error)
       }
-      if (only.whenTooLarge === undefined) throw error
-      await this.#ledger.commit(only.whenTooLarge(error), positions)
     }
     for (const { source, resolve } of batch) {
-      if (source !== null) this.#trackers.get(source.topic)?.settle(source.offset)
+      if (source !== null) trackers.get(source.topic)?.settle(source.offset)
       resolve()
     }
   }
@@ -111,6 +119,8 @@ export class SettlementBatcher {
       const offsets = about.get(source.topic) ?? new Set()
       about.set(source.topic, offsets.add(source.offset))
     }
-    return new Map([...this.#trackers].map(([topic, tracker]) => [topic, tracker.committable(about.get(topic))]))
+    return new Map(
+      [...this.#options.trackers].map(([topic, tracker]) => [topic, tracker.committable(about.get(topic))]),
+    )
   }
 }

@@ -27,7 +27,7 @@ export const firstCheckpoint = (
   lastUid: start.at === 'latest' ? highestUid : 0,
   pending: [],
   afterReadPending: [],
-  firstSightUid: highestUid,
+  firstSightUid: start.at === 'earliest' ? null : highestUid,
   highestModSeq: null,
   updatedAt: now,
 })

@@ -1,0 +1,58 @@
+/** Wires the mailbox flow of a partition. */
+import type { RecordCodec } from '../avro/codec.ts'
+import type { Backoff } from '../backoff.ts'
+import type { Config } from '../config/config.ts'
+import { buildOversizeDeadLetter } from '../kafka/dead-letter.ts'
+import { partitionFor } from '../kafka/partition-for.ts'
+import type { CreateOwner } from '../kafka/partition-owner.ts'
+import { OwnedAccount, type AccountDependencies } from './account-mailboxes.ts'
+import { MailboxPartition, type MailboxHost } from './mailbox-partition.ts'
+import { CommandSettler } from './settle-command.ts'
+
+export interface MailboxOwnerDependencies extends AccountDependencies {
+  config: Config
+  codec: RecordCodec
+  /** Of the commands topic. */
+  partitionCount: number
+  newBackoff: () => Backoff
+  /** The owners that live now. */
+  owners: Set<{ readonly ready: boolean }>
+}
+
+export const createMailboxOwner =
+  (deps: MailboxOwnerDependencies): CreateOwner =>
+  (context) => {
+    const { config, codec, partitionCount, newBackoff, owners, emit, now } = deps
+    const { topics } = config.kafka
+    const opened = new Map<string, OwnedAccount>()
+
+    const openAccounts = (host: MailboxHost): OwnedAccount[] => {
+      for (const account of Object.values(config.accounts)) {
+        if (account.imap === null || partitionFor(account.name, partitionCount) !== context.partition) continue
+        opened.set(account.name, new OwnedAccount(account, account.imap, host, deps))
+      }
+      return [...opened.values()]
+    }
+    const settler = new CommandSettler({
+      codec,
+      topics,
+      isKnown: (name) => Object.hasOwn(config.accounts, name) && config.accounts[name]?.imap !== null,
+      account: (name) => opened.get(name) ?? null,
+      partitionOf: (name) => partitionFor(name, partitionCount),
+      emit,
+      now,
+    })
+    const owner = new MailboxPartition(context, {
+      commandsTopic: topics.commands,
+      codec,
+      openAccounts,
+      settleCommand: (record, host, attempt) => settler.settle(record, host, attempt),
+      replaceTooLarge: (record, error) =>
+        buildOversizeDeadLetter(record, error, { topic: topics.deadLetters, attempts: 1, at: now() }),
+      newBackoff,
+      onTrouble: ({ code, message }) => emit({ type: 'KafkaTrouble', role: 'receive', code, message }),
+      onReleased: () => owners.delete(owner),
+    })
+    owners.add(owner)
+    return owner
+  }

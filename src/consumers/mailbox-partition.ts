@@ -1,0 +1,181 @@
+/**
+ * The mailboxes of one owned partition: every account whose name hashes to it. Receives from their folders and carries
+ * out their commands, one command at a time for each account.
+ *
+ * Commands and received messages are committed through one batcher, since a partition has one transactional producer.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RecordCodec } from '../avro/codec.ts'
+import type { Checkpoint } from '../avro/records.ts'
+import type { Backoff } from '../backoff.ts'
+import { toPosthornError, type PosthornError } from '../errors.ts'
+import { OffsetTracker } from '../kafka/offset-tracker.ts'
+import type { Positions } from '../kafka/partition-ledger.ts'
+import type { PartitionContext, PartitionOwner } from '../kafka/partition-owner.ts'
+import type { ConsumedRecord } from '../kafka/records.ts'
+import { SettlementBatcher, type BatcherOptions, type Settlement } from '../kafka/settlement-batcher.ts'
+import { WorkGate } from '../producers/work-gate.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+
+/** One account with its connections. */
+export interface AccountMailboxes {
+  start(): void
+  /** True once each of its folders was synced. */
+  readonly ready: boolean
+  /** Lets go of every connection. */
+  stop(): Promise<void>
+}
+
+/** What the flows of a partition share. */
+export interface MailboxHost {
+  partition: number
+  /** Every step that must not be interrupted by a rebalance passes here. */
+  gate: WorkGate
+  commit: (settlement: Settlement) => Promise<void>
+  /** By checkpoint key: what earlier owners settled. */
+  checkpoints: ReadonlyMap<string, Checkpoint>
+  /** Aborted when the partition is let go. */
+  signal: AbortSignal
+}
+
+export interface MailboxPartitionDependencies {
+  commandsTopic: string
+  codec: RecordCodec
+  openAccounts: (host: MailboxHost) => AccountMailboxes[]
+  /**
+   * Carries a command out and says what to write.
+   *
+   * @throws PosthornError retryable: the same attempt may succeed later
+   */
+  settleCommand: (record: ConsumedRecord, host: MailboxHost, attempt: number) => Promise<Settlement>
+  replaceTooLarge: BatcherOptions['replaceTooLarge']
+  newBackoff: () => Backoff
+  onTrouble: (error: PosthornError, retryInMs: number) => void
+  onReleased: () => void
+}
+
+/** Intake of commands stops at so many unsettled ones and goes on at half of it. */
+const maxWaitingCommands = 200
+
+export class MailboxPartition implements PartitionOwner {
+  readonly #context: PartitionContext
+  readonly #deps: MailboxPartitionDependencies
+  readonly #trackers = new Map<string, OffsetTracker>()
+  readonly #batcher: SettlementBatcher
+  readonly #gate = new WorkGate()
+  readonly #abort = new AbortController()
+  /** The newest checkpoint of each folder, still encoded. */
+  readonly #replayed = new Map<string, Buffer | null>()
+  readonly #commands: KeyedQueue<ConsumedRecord>
+  #accounts: AccountMailboxes[] = []
+  #opening: Promise<void> = Promise.resolve()
+  #host: MailboxHost | null = null
+  #waitingCommands = 0
+
+  constructor(context: PartitionContext, deps: MailboxPartitionDependencies) {
+    this.#context = context
+    this.#deps = deps
+    this.#batcher = new SettlementBatcher({
+      ledger: context.ledger,
+      trackers: this.#trackers,
+      replaceTooLarge: deps.replaceTooLarge,
+      onFailed: (error) => this.#giveUp(error),
+    })
+    this.#commands = new KeyedQueue(Number.POSITIVE_INFINITY, (record) => this.#runCommand(record))
+    this.#commands.hold()
+  }
+
+  get ready(): boolean {
+    return this.#host !== null && this.#accounts.every(({ ready }) => ready)
+  }
+
+  replay({ key, value }: ConsumedRecord): void {
+    if (key !== null) this.#replayed.set(key.toString('utf8'), value)
+  }
+
+  begin(positions: Positions): void {
+    const start = positions.get(this.#deps.commandsTopic) ?? { offset: 0, settledBeyond: [] }
+    this.#trackers.set(this.#deps.commandsTopic, new OffsetTracker(start))
+    this.#opening = this.#open().catch((cause: unknown) => this.#giveUp(toPosthornError(cause, 'start')))
+  }
+
+  accept(records: readonly ConsumedRecord[]): void {
+    for (const record of records) {
+      if (this.#trackers.get(record.topic)?.accept(record.offset) !== true) continue
+      this.#waitingCommands += 1
+      if (this.#waitingCommands === maxWaitingCommands) this.#context.pause(record.topic)
+      this.#commands.push(record.key?.toString('base64') ?? null, record)
+    }
+  }
+
+  async drain(signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve()
+      else signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await Promise.race([this.#gate.close(), aborted])
+  }
+
+  resume(): void {
+    this.#gate.open()
+  }
+
+  async release(): Promise<void> {
+    this.#commands.hold()
+    this.#abort.abort(new Error('the partition is let go'))
+    await this.#opening
+    await Promise.all(this.#accounts.map((account) => account.stop()))
+    await this.#commands.whenIdle()
+    this.#deps.onReleased()
+  }
+
+  /** Checkpoints first, then the accounts: a folder must never be looked at without what was settled of it. */
+  async #open(): Promise<void> {
+    const { codec, openAccounts } = this.#deps
+    const checkpoints = new Map<string, Checkpoint>()
+    for (const [key, value] of this.#replayed) {
+      if (value !== null) checkpoints.set(key, await codec.decode('Checkpoint', value))
+    }
+    this.#replayed.clear()
+    if (this.#abort.signal.aborted) return
+    const commit = (settlement: Settlement) => this.#batcher.add(settlement)
+    const host = {
+      partition: this.#context.partition,
+      gate: this.#gate,
+      commit,
+      checkpoints,
+      signal: this.#abort.signal,
+    }
+    this.#host = host
+    this.#accounts = openAccounts(host)
+    for (const account of this.#accounts) account.start()
+    this.#commands.release()
+  }
+
+  /** Action and commit are one step, which a rebalance waits for; the pauses between attempts are not part of it. */
+  async #runCommand(record: ConsumedRecord): Promise<void> {
+    const { settleCommand, newBackoff, onTrouble } = this.#deps
+    const { signal } = this.#abort
+    const host = this.#host
+    if (host === null) return
+    const backoff = newBackoff()
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        await this.#gate.pass(signal, async () => this.#batcher.add(await settleCommand(record, host, attempt)))
+        this.#waitingCommands -= 1
+        if (this.#waitingCommands === maxWaitingCommands / 2) this.#context.resume(record.topic)
+        return
+      } catch (cause) {
+        if (signal.aborted || this.#batcher.hasFailed) return
+        const error = toPosthornError(cause, 'command')
+        const retryInMs = backoff.next(error.retryAfterMs ?? 0)
+        onTrouble(error, retryInMs)
+        await delay(retryInMs, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  #giveUp(error: PosthornError): void {
+    if (!this.#abort.signal.aborted) this.#context.rejoin(error)
+  }
+}

@@ -1,0 +1,128 @@
+/** The composition root: configuration → edges → flows, released in reverse. Nothing else wires parts together. */
+import { createCodec } from './avro/codec.ts'
+import { createSchemaRegistry } from './avro/schema-registry.ts'
+import { loadSchemas } from './avro/schema-store.ts'
+import { Backoff } from './backoff.ts'
+import type { Config } from './config/config.ts'
+import { createMailboxOwner } from './consumers/create-mailbox-owner.ts'
+import { createSendOwner } from './consumers/create-send-owner.ts'
+import type { Emit, Role } from './events.ts'
+import { classifyKafkaError } from './kafka/classify-kafka-error.ts'
+import { createKafka } from './kafka/connect.ts'
+import { GroupMember } from './kafka/group-member.ts'
+import type { KafkaLog } from './kafka/kafka-log.ts'
+import type { CreateOwner } from './kafka/partition-owner.ts'
+import { planTopics, sendStateTopic } from './kafka/topic-plan.ts'
+import { describeTopics, ensureTopics } from './kafka/topics.ts'
+import { withReleasers } from './lifecycle.ts'
+import { createS3AttachmentStore } from './mail/s3-attachment-store.ts'
+
+export interface PosthornOptions {
+  roles: readonly Role[]
+  emit: Emit
+  kafkaLog: KafkaLog
+  now: () => number
+  /** 0 (inclusive) to 1 (exclusive). */
+  random: () => number
+}
+
+export interface Posthorn {
+  /** The groups are joined, every owned partition works, and each owned folder has been synced. */
+  readonly ready: boolean
+  /** Stops taking, settles what is in flight, lets go of everything. */
+  stop(): Promise<void>
+}
+
+/** What a worker can tell of itself. */
+export interface OwnerReadiness {
+  readonly ready: boolean
+}
+
+/**
+ * Resolves when the worker has connected and asked to join its groups.
+ *
+ * @throws PosthornError what keeps it from working: topics, Kafka, the registry. Nothing is left running then.
+ */
+export const startPosthorn = (config: Config, options: PosthornOptions): Promise<Posthorn> =>
+  withReleasers(async (releasers) => {
+    const { roles, emit, kafkaLog, now, random } = options
+    const registry = config.avro.registry === null ? null : createSchemaRegistry(config.avro.registry)
+    if (registry !== null) releasers.add(() => registry.close())
+    const codec = createCodec({ schemas: loadSchemas(), encoding: config.avro.encoding, registry })
+
+    const kafka = createKafka(config.kafka, { clientId: config.kafka.clientId, patience: 'worker', log: kafkaLog })
+    // The first connection tells a wrong address within seconds; later ones are patient.
+    const probe = createKafka(config.kafka, {
+      clientId: config.kafka.clientId,
+      patience: 'command',
+      log: kafkaLog,
+    }).admin()
+    await probe.connect().catch((error: unknown) => {
+      throw classifyKafkaError(error, 'start')
+    })
+    try {
+      await ensureTopics(probe, planTopics(config))
+    } finally {
+      await probe.disconnect()
+    }
+    const admin = kafka.admin()
+    await admin.connect()
+    releasers.add(() => admin.disconnect())
+    const { topics } = config.kafka
+    await codec.prepare('InboundMessage', topics.inbound)
+    await codec.prepare('SendResult', topics.sendResults)
+    await codec.prepare('MailboxCommandResult', topics.commandResults)
+
+    const store = config.storage === null ? null : createS3AttachmentStore(config.storage)
+    if (store !== null) releasers.add(() => store.close())
+
+    const owners = new Set<OwnerReadiness>()
+    const members: GroupMember[] = []
+    const join = async (
+      role: Role,
+      groupId: string,
+      inputTopics: [string, ...string[]],
+      stateTopic: string,
+      createOwner: CreateOwner,
+    ) => {
+      const member = new GroupMember({
+        kafka,
+        admin,
+        groupId,
+        inputTopics,
+        stateTopic,
+        createOwner,
+        events: {
+          joined: (partitions) => emit({ type: 'GroupJoined', role, partitions }),
+          partitionReady: (partition) => emit({ type: 'PartitionReady', role, partition }),
+          trouble: ({ code, message }) => emit({ type: 'KafkaTrouble', role, code, message }),
+        },
+      })
+      members.push(member)
+      releasers.add(() => member.stop())
+      await member.start()
+    }
+
+    const shared = { config, codec, store, emit, now, random }
+    if (roles.includes('send')) {
+      const inputs: [string, ...string[]] = [topics.sendRequests, ...config.send.retry.tiers.map(({ topic }) => topic)]
+      const { createOwner, close } = createSendOwner(shared)
+      releasers.add(close)
+      await join('send', `${config.kafka.group}.send`, inputs, sendStateTopic(topics), createOwner)
+    }
+    if (roles.includes('receive')) {
+      const described = await describeTopics(admin, [topics.commands])
+      const partitionCount = described.get(topics.commands)?.partitions ?? topics.partitions
+      const newBackoff = () => new Backoff({ firstMs: 500, maxMs: 60_000, random })
+      const createOwner = createMailboxOwner({ ...shared, partitionCount, newBackoff, owners })
+      await join('receive', `${config.kafka.group}.mailboxes`, [topics.commands], topics.checkpoints, createOwner)
+    }
+    emit({ type: 'Started', roles, accounts: Object.keys(config.accounts) })
+
+    return {
+      get ready() {
+        return members.every((member) => member.ready) && [...owners].every((owner) => owner.ready)
+      },
+      stop: () => releasers.releaseAll(),
+    }
+  })

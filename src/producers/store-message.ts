@@ -1,0 +1,122 @@
+/** Takes one message apart and puts what is big into the object store; every object is there when this returns. */
+import { createHash } from 'node:crypto'
+import type { InboundAttachment, ObjectRef } from '../avro/records.ts'
+import type { AttachmentStore, StoredObject } from '../mail/attachment-store.ts'
+import type { AttachmentHead, BodyKind, ParsedMessage } from '../mail/message.ts'
+import { attachmentKey, bodyKey, rawMessageKey, type MessagePlace } from '../mail/object-key.ts'
+import type { ParseLimits } from '../mail/parse/limits.ts'
+import { parseMessageStream } from '../mail/parse/parse-message-stream.ts'
+import { parseMessage } from '../mail/parse/parse-message.ts'
+import type { StoredParts } from './build-inbound-message.ts'
+import { openUpload, type Upload } from './open-upload.ts'
+
+export interface MessageStoreOptions {
+  store: AttachmentStore
+  /** `storage.prefix`. */
+  prefix: string
+  limits: ParseLimits
+  keepRaw: boolean
+}
+
+export interface StoredMessage {
+  parsed: ParsedMessage
+  stored: StoredParts
+}
+
+const toRef = ({ bucket, key, versionId, size, sha256 }: StoredObject): ObjectRef => ({
+  bucket,
+  key,
+  versionId,
+  size,
+  sha256,
+})
+
+const toAttachment = (head: AttachmentHead, stored: StoredObject): InboundAttachment => {
+  const { index, fileName, contentType, contentId, disposition } = head
+  const { size, sha256 } = stored
+  return { index, fileName, contentType, contentId, disposition, size, sha256, object: toRef(stored) }
+}
+
+const bodyTypes: Readonly<Record<BodyKind, string>> = {
+  text: 'text/plain; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+}
+
+export class MessageStore {
+  readonly #options: MessageStoreOptions
+
+  constructor(options: MessageStoreOptions) {
+    this.#options = options
+  }
+
+  /** @throws PosthornError `MESSAGE_UNPARSABLE`, `STORAGE_*` */
+  async storeWhole(place: MessagePlace, raw: Buffer): Promise<StoredMessage> {
+    const { limits, keepRaw } = this.#options
+    const { message, attachments, largeBodies } = parseMessage(raw, limits)
+    const [stored, kept, bodies] = await Promise.all([
+      Promise.all(
+        attachments.map(async (one) =>
+          toAttachment(one, await this.#put(this.#attachmentHead(place, one), one.content)),
+        ),
+      ),
+      keepRaw ? this.storeRaw(place, raw) : null,
+      Promise.all(
+        largeBodies.map(
+          async ({ kind, content }) => [kind, toRef(await this.#put(this.#bodyHead(place, kind), content))] as const,
+        ),
+      ),
+    ])
+    return { parsed: message, stored: { attachments: stored, raw: kept, ...Object.fromEntries(bodies) } }
+  }
+
+  /**
+   * The same in bounded memory.
+   *
+   * @param open begins to read the message from its start; called twice where the raw message is kept as well
+   */
+  async storeStream(place: MessagePlace, open: () => AsyncIterable<Buffer>): Promise<StoredMessage> {
+    const { store, limits, keepRaw } = this.#options
+    const uploads: { head: AttachmentHead | BodyKind; upload: Upload }[] = []
+    const begin = (head: AttachmentHead | BodyKind) => {
+      const object = typeof head === 'string' ? this.#bodyHead(place, head) : this.#attachmentHead(place, head)
+      const upload = openUpload(store, object)
+      uploads.push({ head, upload })
+      return upload
+    }
+    const parsed = await parseMessageStream(open(), limits, { openAttachment: begin, openLargeBody: begin })
+    const attachments: InboundAttachment[] = []
+    const bodies: { text?: ObjectRef; html?: ObjectRef } = {}
+    for (const { head, upload } of uploads) {
+      const stored = await upload.stored
+      if (typeof head === 'string') bodies[head] = toRef(stored)
+      else attachments.push(toAttachment(head, stored))
+    }
+    const raw = keepRaw ? await this.storeRawStream(place, open()) : null
+    return { parsed, stored: { attachments, raw, ...bodies } }
+  }
+
+  async storeRaw(place: MessagePlace, raw: Buffer): Promise<ObjectRef> {
+    return toRef(await this.#put(this.#rawHead(place), raw))
+  }
+
+  async storeRawStream(place: MessagePlace, content: AsyncIterable<Buffer>): Promise<ObjectRef> {
+    return toRef(await this.#options.store.putStream({ ...this.#rawHead(place), content }))
+  }
+
+  #put(head: { key: string; contentType: string; fileName: string | null }, content: Buffer): Promise<StoredObject> {
+    const sha256 = createHash('sha256').update(content).digest('hex')
+    return this.#options.store.put({ ...head, content, sha256 })
+  }
+
+  #attachmentHead(place: MessagePlace, { index, fileName, contentType }: AttachmentHead) {
+    return { key: attachmentKey(this.#options.prefix, place, { index, fileName }), contentType, fileName }
+  }
+
+  #bodyHead(place: MessagePlace, kind: BodyKind) {
+    return { key: bodyKey(this.#options.prefix, place, kind), contentType: bodyTypes[kind], fileName: null }
+  }
+
+  #rawHead(place: MessagePlace) {
+    return { key: rawMessageKey(this.#options.prefix, place), contentType: 'message/rfc822', fileName: null }
+  }
+}
