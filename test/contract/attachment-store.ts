@@ -5,7 +5,13 @@ import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 
-import { GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3'
 
 import type { StorageConfig } from '../../src/config/config.ts'
 import { isPosthornError, type ErrorCode } from '../../src/errors.ts'
@@ -171,6 +177,17 @@ export const attachmentStoreSuite = (
       assert.deepEqual(await keys(), [])
       if (canListUploads) assert.equal(await unfinished(), 0)
     })
+
+    if (canListUploads) {
+      it('cleans up what a killed process left of the same object', async (t) => {
+        const { store, config, raw, unfinished } = await opened(t)
+        const head = { key: 'a/INBOX/1/2/0-big.bin', contentType: 'a/b', fileName: null }
+        await raw.send(new CreateMultipartUploadCommand({ Bucket: config.bucket, Key: head.key }))
+        assert.equal(await unfinished(), 1)
+        await store.putStream({ ...head, content: inChunks(patterned(2 * partBytes), 1_000_003) })
+        assert.equal(await unfinished(), 0)
+      })
+    }
 
     it('says that an object is missing', async (t) => {
       const { store, config } = await opened(t)

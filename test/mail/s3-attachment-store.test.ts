@@ -173,12 +173,12 @@ describe('connections', () => {
     assert.ok(Buffer.concat(chunks).equals(content))
   })
 
-  it('are given up with a stream that nobody reads', async (t) => {
+  it('are given up with a stream that nobody reads', { timeout: 10_000 }, async (t) => {
     const { fake, store } = await opened(t)
     fake.objects.set('/mail/k', { content: patterned(20_000_000), headers: {} })
     const stream = await store.open(named)
     stream.destroy()
-    await once(stream, 'close')
+    await fake.idle()
     assert.equal((await buffer(await store.open(named))).length, 20_000_000)
   })
 })

@@ -31,6 +31,8 @@ export interface FakeS3 {
   readonly requests: string[]
   /** Asked for each request; `GET /mail/key`. */
   fault: (request: string) => Fault
+  /** Resolves when no request is open. */
+  idle: () => Promise<void>
   /** How long each answer takes. */
   pauseMs: number
   /** Most requests that were open at once. */
@@ -69,15 +71,17 @@ const refuse = (response: ServerResponse, status: number, code: string): void =>
 const keyOf = (path: string): string => path.split('/').slice(2).join('/')
 
 export const startFakeS3 = async (t: TestContext): Promise<FakeS3> => {
+  const waiting: (() => void)[] = []
+  let open = 0
   const state: Omit<FakeS3, 'config'> = {
     objects: new Map(),
     uploads: new Map(),
     requests: [],
     fault: () => null,
+    idle: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     pauseMs: 0,
     mostAtOnce: 0,
   }
-  let open = 0
 
   const post = (url: URL, path: string, request: IncomingMessage, response: ServerResponse): void => {
     const id = url.searchParams.get('uploadId')
@@ -160,6 +164,7 @@ export const startFakeS3 = async (t: TestContext): Promise<FakeS3> => {
     state.mostAtOnce = Math.max(state.mostAtOnce, open)
     response.on('close', () => {
       open -= 1
+      if (open === 0) for (const resolve of waiting.splice(0)) resolve()
     })
     handle(request, response).catch(() => response.destroy())
   })
