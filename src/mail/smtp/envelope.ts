@@ -1,4 +1,5 @@
 /** The envelope of one mail and the commands that carry it (RFC 5321 4.1.1, RFC 1870, 3461, 6152, 6531) (pure). */
+import { PosthornError } from '../../errors.ts'
 import type { SmtpExtensions } from './extensions.ts'
 import { toXtext } from './xtext.ts'
 
@@ -65,3 +66,29 @@ export const envelopeCommands = (
   }
   return { mail: mail.join(' '), rcpt }
 }
+
+/**
+ * Why this server can't take the mail, whatever it would say; null: it can.
+ *
+ * RFC 1870 6.1: a mail larger than the limit is not offered. RFC 6531 3.2, RFC 6152 3: what the server does not offer is
+ * not used, and the mail is not altered.
+ */
+export const unsupported = (
+  { sizeBytes, smtpUtf8, eightBit }: MessageNeeds,
+  extensions: SmtpExtensions,
+): PosthornError | null => {
+  const limit = extensions.size ?? 0
+  if (limit > 0 && sizeBytes > limit) {
+    return refuse('SMTP_MESSAGE_TOO_LARGE', `the mail has ${sizeBytes} bytes and the server takes ${limit}`)
+  }
+  if (smtpUtf8 && !extensions.smtpUtf8) {
+    return refuse('SMTP_REJECTED', 'an address of the mail is not ASCII and the server does not offer SMTPUTF8')
+  }
+  if (eightBit && !extensions.eightBitMime) {
+    return refuse('SMTP_REJECTED', 'a part of the mail is 8-bit and the server does not offer 8BITMIME')
+  }
+  return null
+}
+
+const refuse = (code: 'SMTP_MESSAGE_TOO_LARGE' | 'SMTP_REJECTED', message: string): PosthornError =>
+  new PosthornError(code, message, { stage: 'envelope' })

@@ -1,0 +1,270 @@
+/**
+ * The connections of one account and the mails that wait for them.
+ *
+ * - A mail goes over an idle connection; where there is none, over a new one, up to `connections`; where there are as
+ *   many, behind the mail of one that can take another (see `session.ts`); else it waits.
+ * - `send` tries once. What is lost before the server answered anything to it, on a connection that had served before,
+ *   goes over another: servers close idle connections at will.
+ * - A connection that can't be made ready, or that ends without having served, counts as a failure. After one, no
+ *   connection is tried for a while that grows with each (`backoff`). Mails wait while another connection lives; with
+ *   none left they are answered at once with the failure, so that an outage costs one attempt and not one for each mail.
+ */
+import { Backoff } from '../backoff.ts'
+import type { SmtpConfig } from '../config/config.ts'
+import { PosthornError, toPosthornError } from '../errors.ts'
+import type { DeliveryOutcome } from './smtp-outcome.ts'
+import { unsent } from './smtp/classify-transaction.ts'
+import { connectSmtp, type ConnectDependencies, type SmtpLink } from './smtp/connect.ts'
+import { SendRate } from './smtp/send-rate.ts'
+import { SmtpSession, type Delivery, type SmtpMessage } from './smtp/session.ts'
+import { defaultTimeouts, type SmtpTimeouts } from './smtp/timeouts.ts'
+
+export type SmtpSenderOptions = Omit<SmtpConfig, 'from' | 'allowedFrom' | 'dkim'>
+
+export interface SmtpSenderDependencies extends Omit<ConnectDependencies, 'signal'> {
+  now: () => number
+  random: () => number
+  timeouts?: SmtpTimeouts
+  /** After which an idle connection is closed, milliseconds. */
+  idleMs?: number
+  /** Pauses between failed connections, milliseconds. */
+  backoff?: { firstMs: number; maxMs: number }
+  /** A connection failed; the next is tried after `retryInMs`. */
+  onTrouble?: (error: PosthornError, retryInMs: number) => void
+}
+
+interface Waiting {
+  message: SmtpMessage
+  resolve: (outcome: DeliveryOutcome) => void
+  /** Connections that went away under it. */
+  moves: number
+}
+
+const maxMoves = 3
+/** A refused login is tried less often: providers lock accounts that knock too often. */
+const loginPauseFactor = 20
+
+export class SmtpSender {
+  readonly #options: SmtpSenderOptions
+  readonly #deps: SmtpSenderDependencies
+  readonly #rate: SendRate | null
+  readonly #backoff: Backoff
+  readonly #waiting: Waiting[] = []
+  readonly #sessions = new Set<SmtpSession>()
+  /** Most recently used last, so that the others can go when there is less to do. */
+  readonly #idle: SmtpSession[] = []
+  readonly #idleTimers = new Map<SmtpSession, NodeJS.Timeout>()
+  readonly #abort = new AbortController()
+  #connecting = 0
+  #failure: PosthornError | null = null
+  /** No connection is tried before; on the injected clock. */
+  #retryAt = 0
+  #wake: NodeJS.Timeout | null = null
+  #stopping = false
+  #whenEmpty: (() => void) | null = null
+
+  constructor(options: SmtpSenderOptions, deps: SmtpSenderDependencies) {
+    this.#options = options
+    this.#deps = deps
+    this.#rate = options.rate === null ? null : new SendRate(options.rate)
+    const { firstMs, maxMs } = deps.backoff ?? { firstMs: 500, maxMs: 15_000 }
+    this.#backoff = new Backoff({ firstMs, maxMs, random: deps.random })
+  }
+
+  /** Never rejects: every failure is an outcome. */
+  send(message: SmtpMessage): Promise<DeliveryOutcome> {
+    return new Promise((resolve) => {
+      if (this.#stopping) return resolve(unsent(stopped(), message.envelope.recipients))
+      this.#waiting.push({ message, resolve, moves: 0 })
+      this.#dispatch()
+    })
+  }
+
+  /**
+   * Lets what was given finish, for at most `graceMs`; then breaks off. Every `send` is answered before this resolves.
+   */
+  async close({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#stopping = true
+    if (this.#busy) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs)
+        this.#whenEmpty = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    if (this.#wake !== null) clearTimeout(this.#wake)
+    this.#abort.abort()
+    this.#failWaiting(stopped())
+    await Promise.all([...this.#sessions].map((session) => session.quit()))
+  }
+
+  get #busy(): boolean {
+    return this.#waiting.length > 0 || [...this.#sessions].some((session) => !session.idle)
+  }
+
+  #dispatch(): void {
+    this.#assign()
+    if (!this.#busy) this.#whenEmpty?.()
+  }
+
+  #assign(): void {
+    while (this.#waiting.length > 0) {
+      const waitMs = this.#rate?.waitMs(this.#deps.now()) ?? 0
+      if (waitMs > 0) return this.#wakeIn(waitMs)
+      const session = this.#takeIdle() ?? this.#openOrFind()
+      if (session === null) return
+      const delivery = this.#nextDelivery()
+      if (delivery !== null) session.start(delivery)
+    }
+  }
+
+  #takeIdle(): SmtpSession | null {
+    const session = this.#idle.pop() ?? null
+    if (session !== null) this.#stopIdleTimer(session)
+    return session
+  }
+
+  /** Opens a connection when more mails wait than are being opened for; meanwhile another may have room. */
+  #openOrFind(): SmtpSession | null {
+    const { connections } = this.#options
+    const pauseMs = this.#retryAt - this.#deps.now()
+    if (this.#connecting < this.#waiting.length && this.#sessions.size + this.#connecting < connections) {
+      if (pauseMs <= 0) {
+        void this.#connect()
+      } else if (this.#sessions.size + this.#connecting === 0) {
+        this.#failWaiting(this.#failure ?? stopped())
+        return null
+      } else {
+        this.#wakeIn(pauseMs)
+      }
+    }
+    if (this.#sessions.size + this.#connecting < connections && pauseMs <= 0) return null
+    for (const session of this.#sessions) if (session.takesAnother && !this.#isWorn(session)) return session
+    return null
+  }
+
+  async #connect(): Promise<void> {
+    this.#connecting += 1
+    let link: SmtpLink
+    try {
+      link = await connectSmtp(this.#options, { ...this.#deps, signal: this.#abort.signal })
+    } catch (error) {
+      this.#connecting -= 1
+      this.#failed(toPosthornError(error, 'connect'))
+      this.#dispatch()
+      return
+    }
+    this.#connecting -= 1
+    if (this.#abort.signal.aborted) return void link.socket.destroy()
+    const session = new SmtpSession(link, {
+      timeouts: this.#deps.timeouts ?? defaultTimeouts,
+      next: (session) => (this.#isWorn(session) || this.#mustWait() ? null : this.#nextDelivery()),
+      onIdle: (session) => this.#onIdle(session),
+      onClosed: (session, error) => this.#onClosed(session, error),
+    })
+    this.#sessions.add(session)
+    this.#onIdle(session)
+  }
+
+  #onIdle(session: SmtpSession): void {
+    if (session.settled > 0) {
+      this.#backoff.reset()
+      this.#failure = null
+    }
+    if (this.#isWorn(session)) {
+      void session.quit()
+      return this.#dispatch()
+    }
+    this.#idle.push(session)
+    const timer = setTimeout(() => {
+      this.#takeOut(session)
+      void session.quit()
+    }, this.#deps.idleMs ?? 30_000)
+    this.#idleTimers.set(session, timer)
+    this.#dispatch()
+  }
+
+  #onClosed(session: SmtpSession, error: PosthornError | null): void {
+    this.#sessions.delete(session)
+    this.#takeOut(session)
+    if (error !== null && session.settled === 0 && error.code !== 'STOPPED') this.#failed(error)
+    this.#dispatch()
+  }
+
+  /** Whether a connection has carried as many mails as it may. */
+  #isWorn(session: SmtpSession): boolean {
+    const { messagesPerConnection } = this.#options
+    return messagesPerConnection !== null && session.started >= messagesPerConnection
+  }
+
+  #mustWait(): boolean {
+    return (this.#rate?.waitMs(this.#deps.now()) ?? 0) > 0
+  }
+
+  #nextDelivery(): Delivery | null {
+    const waiting = this.#waiting.shift()
+    if (waiting === undefined) return null
+    this.#rate?.take(this.#deps.now())
+    return {
+      message: waiting.message,
+      settle: (outcome) => {
+        if (outcome !== null) return waiting.resolve(outcome)
+        waiting.moves += 1
+        const { recipients } = waiting.message.envelope
+        if (this.#abort.signal.aborted) waiting.resolve(unsent(stopped(), recipients))
+        else if (waiting.moves > maxMoves) waiting.resolve(unsent(unstable(), recipients))
+        else this.#waiting.unshift(waiting)
+      },
+    }
+  }
+
+  #failed(error: PosthornError): void {
+    // Connections that were tried side by side fail together, as one.
+    if (this.#abort.signal.aborted || this.#retryAt > this.#deps.now()) return
+    const factor = error.code === 'SMTP_AUTHENTICATION_FAILED' ? loginPauseFactor : 1
+    const pauseMs = this.#backoff.next() * factor
+    this.#failure = error
+    this.#retryAt = this.#deps.now() + pauseMs
+    this.#deps.onTrouble?.(error, pauseMs)
+  }
+
+  #failWaiting(error: PosthornError): void {
+    const refused = error.code === 'SMTP_AUTHENTICATION_FAILED'
+    for (const { message, resolve } of this.#waiting.splice(0)) {
+      resolve(unsent(error, message.envelope.recipients, refused))
+    }
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#wake !== null) return
+    this.#wake = setTimeout(
+      () => {
+        this.#wake = null
+        this.#dispatch()
+      },
+      Math.min(ms, 2 ** 31 - 1),
+    )
+  }
+
+  #takeOut(session: SmtpSession): void {
+    const at = this.#idle.indexOf(session)
+    if (at >= 0) this.#idle.splice(at, 1)
+    this.#stopIdleTimer(session)
+  }
+
+  #stopIdleTimer(session: SmtpSession): void {
+    clearTimeout(this.#idleTimers.get(session))
+    this.#idleTimers.delete(session)
+  }
+}
+
+const stopped = (): PosthornError =>
+  new PosthornError('STOPPED', 'Posthorn stopped before the mail was sent', { stage: 'stop', retryable: true })
+
+const unstable = (): PosthornError =>
+  new PosthornError('SMTP_CONNECTION_LOST', 'one connection after the other was lost before the server answered', {
+    stage: 'envelope',
+    retryable: true,
+  })

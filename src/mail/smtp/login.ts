@@ -1,0 +1,78 @@
+/**
+ * The login (RFC 4954) with what the account has: PLAIN, LOGIN and CRAM-MD5 are nodemailer's, XOAUTH2 and OAUTHBEARER
+ * (RFC 7628) are handed to it here, because their token comes from outside.
+ */
+import type {
+  SMTPConnectionAuth,
+  SMTPConnectionCustomAuthContext,
+  SMTPConnectionCustomAuthHandlers,
+} from 'nodemailer/lib/smtp-connection'
+
+import type { AuthConfig } from '../../config/config.ts'
+
+export type OAuth2Login = Extract<AuthConfig, { method: 'oauth2' }>
+
+/** A valid access token of the account. @throws PosthornError where there is none */
+export type AccessTokens = (auth: OAuth2Login) => Promise<string>
+
+export interface LoginMethod {
+  /** Which of the offered mechanisms is taken; null: none of them will do. */
+  choose(offered: readonly string[], encrypted: boolean): SMTPConnectionAuth | null
+  handlers: SMTPConnectionCustomAuthHandlers
+  secrets: readonly string[]
+}
+
+export const loginMethod = (
+  auth: AuthConfig,
+  server: { host: string; port: number },
+  tokens?: AccessTokens,
+): LoginMethod =>
+  auth.method === 'password' ? passwordLogin(auth.user, auth.password.reveal()) : tokenLogin(auth, server, tokens)
+
+const passwordLogin = (user: string, pass: string): LoginMethod => ({
+  choose(offered, encrypted) {
+    // CRAM-MD5 shows the password to nobody, which counts only where somebody could look.
+    const order = encrypted ? ['PLAIN', 'LOGIN', 'CRAM-MD5'] : ['CRAM-MD5', 'PLAIN', 'LOGIN']
+    const method = order.find((name) => offered.includes(name))
+    return method === undefined ? null : { method, user, pass }
+  },
+  handlers: {},
+  secrets: [pass, `\0${user}\0${pass}`],
+})
+
+const tokenLogin = (
+  auth: OAuth2Login,
+  { host, port }: { host: string; port: number },
+  tokens?: AccessTokens,
+): LoginMethod => {
+  const secrets: string[] = []
+  const exchange =
+    (initial: (token: string) => string, afterError: string) =>
+    async ({ method, sendCommand }: SMTPConnectionCustomAuthContext): Promise<void> => {
+      if (tokens === undefined) throw new Error('no access tokens were configured')
+      const token = await tokens(auth)
+      secrets.push(token)
+      let reply = await sendCommand(`AUTH ${method} ${Buffer.from(initial(token), 'utf8').toString('base64')}`)
+      // The server explains itself in a challenge that has to be answered before it gives its verdict.
+      if (reply.status === 334) reply = await sendCommand(afterError)
+      if (reply.status !== 235) throw new Error('the token was refused')
+    }
+  return {
+    choose(offered) {
+      const wanted = auth.oauth2.mechanism === null ? ['XOAUTH2', 'OAUTHBEARER'] : [auth.oauth2.mechanism.toUpperCase()]
+      const method = wanted.find((name) => offered.includes(name))
+      return method === undefined ? null : { method, user: auth.user }
+    },
+    handlers: {
+      XOAUTH2: exchange((token) => `user=${auth.user}\x01auth=Bearer ${token}\x01\x01`, ''),
+      OAUTHBEARER: exchange(
+        (token) => `n,a=${saslName(auth.user)},\x01host=${host}\x01port=${port}\x01auth=Bearer ${token}\x01\x01`,
+        'AQ==',
+      ),
+    },
+    secrets,
+  }
+}
+
+/** RFC 5801 4: `saslname`. */
+const saslName = (user: string): string => user.replaceAll('=', '=3D').replaceAll(',', '=2C')
