@@ -4,11 +4,12 @@ import { stringify } from 'yaml'
 import { createCodec, type RecordCodec } from '../avro/codec.ts'
 import { createSchemaRegistry } from '../avro/schema-registry.ts'
 import { loadSchemas } from '../avro/schema-store.ts'
+import type { CheckPorts } from '../check/plan-checks.ts'
 import { compileConfig } from '../config/compile-config.ts'
 import type { Config } from '../config/config.ts'
 import { defaultConfigFile, loadConfig } from '../config/load-config.ts'
 import { Releasers } from '../lifecycle.ts'
-import { connectKafka, type ConnectKafka, type KafkaClients } from './kafka-clients.ts'
+import type { ConnectKafka, KafkaClients } from './kafka-clients.ts'
 import { writeText, type CliIo } from './io.ts'
 import { toJsonLine, toSafeText } from './printable.ts'
 
@@ -20,11 +21,11 @@ export interface GlobalOptions {
   json?: boolean
 }
 
+/** What the command line needs of the rest of Posthorn. */
 export interface CliPorts {
   connectKafka: ConnectKafka
+  createCheckPorts: (context: CliContext) => CheckPorts
 }
-
-export const realPorts: CliPorts = { connectKafka }
 
 const cached = <T>(make: () => T): (() => T) => {
   let made: { value: T } | null = null
@@ -67,6 +68,10 @@ export class CliContext {
     if (registry !== null) this.#releasers.add(() => registry.close())
     return createCodec({ schemas: loadSchemas(), encoding, registry })
   })
+
+  checkPorts(): CheckPorts {
+    return this.#ports.createCheckPorts(this)
+  }
 
   /** To stdout, for programs. */
   async printJson(value: unknown): Promise<void> {

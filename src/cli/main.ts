@@ -1,6 +1,7 @@
 /** The entry of the `posthorn` command: the process as seen by the command line, which is in `run-cli.ts`. */
 import { randomUUID } from 'node:crypto'
 import process from 'node:process'
+import { realPorts } from './real-ports.ts'
 import { runCli } from './run-cli.ts'
 
 const exitByImpatience = 130
@@ -20,13 +21,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   end.abort()
 })
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  env: process.env,
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  signal: end.signal,
-  createId: randomUUID,
-  now: Date.now,
-})
+process.exitCode = await runCli(
+  process.argv.slice(2),
+  {
+    env: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: end.signal,
+    createId: randomUUID,
+    now: Date.now,
+  },
+  realPorts,
+)
 setTimeout(() => process.exit(), lingerMs).unref()

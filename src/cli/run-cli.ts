@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { toPosthornError, PosthornError } from '../errors.ts'
+import { registerCheck } from './check.ts'
 import { registerCheckpoints } from './checkpoints.ts'
-import { CliContext, realPorts, type CliPorts, type GlobalOptions, type Register } from './context.ts'
+import { CliContext, type CliPorts, type GlobalOptions, type Register } from './context.ts'
 import { registerDeadLetters } from './dead-letters.ts'
 import { writeText, type CliIo } from './io.ts'
 import { exitCodeOf, formatError } from './report-error.ts'
@@ -13,6 +14,7 @@ import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
 
 const commands: readonly Register[] = [
+  registerCheck,
   registerSend,
   registerTail,
   registerMailbox,
@@ -63,7 +65,7 @@ const toUsageError = ({ message }: CommanderError): PosthornError =>
  * @param argv without the program's own name
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration
  */
-export const runCli = async (argv: readonly string[], io: CliIo, ports: CliPorts = realPorts): Promise<number> => {
+export const runCli = async (argv: readonly string[], io: CliIo, ports: CliPorts): Promise<number> => {
   const context = new CliContext(io, ports)
   const fail = async (thrown: unknown): Promise<number> => {
     const error = toPosthornError(thrown, 'start')

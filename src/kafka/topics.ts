@@ -81,7 +81,8 @@ const toTopicConfig = ({ name, partitions, replication, cleanup, maxMessageBytes
   ],
 })
 
-const refuse = (problems: readonly TopicProblem[]): void => {
+/** @throws PosthornError `KAFKA_TOPIC_UNSUITABLE` naming each topic, what is wrong and what to do; nothing without problems */
+export const refuseTopics = (problems: readonly TopicProblem[]): void => {
   const [first] = problems
   if (first === undefined) return
   const message = problems.map(({ topic, problem }) => `topic ${topic} ${problem}`).join('; ')
@@ -125,7 +126,7 @@ export const ensureTopics = async (
 ): Promise<string[]> => {
   const names = plans.map(({ name }) => name)
   const existing = await describeTopics(admin, names)
-  refuse(findTopicProblems(plans, existing))
+  refuseTopics(findTopicProblems(plans, existing))
   const missing = missingTopics(plans, existing)
   if (missing.length === 0) return []
   let created: boolean
@@ -140,6 +141,6 @@ export const ensureTopics = async (
     throw classifyKafkaError(error, 'start')
   }
   // Another process, with another configuration, may have been faster.
-  refuse(findTopicProblems(plans, await describeTopics(admin, names)))
+  refuseTopics(findTopicProblems(plans, await describeTopics(admin, names)))
   return created ? missing.map(({ name }) => name) : []
 }

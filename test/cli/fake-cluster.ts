@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream'
 import { createCodec } from '../../src/avro/codec.ts'
 import { loadSchemas } from '../../src/avro/schema-store.ts'
 import { PosthornError } from '../../src/errors.ts'
+import type { CheckPorts } from '../../src/check/plan-checks.ts'
 import type { CliPorts } from '../../src/cli/context.ts'
 import type { KafkaClients, ReadOptions, RecordReader } from '../../src/cli/kafka-clients.ts'
 import { runCli } from '../../src/cli/run-cli.ts'
@@ -11,11 +12,26 @@ import type { TopicAdmin } from '../../src/kafka/topics.ts'
 
 export const codec = createCodec({ schemas: loadSchemas(), encoding: 'single-object', registry: null })
 
+const workingCheckPorts: CheckPorts = {
+  kafka: { connectAdmin: async () => ({ listTopics: async () => [] }) as unknown as TopicAdmin },
+  registry: { countSubjects: async () => 6 },
+  storage: { probe: async () => undefined },
+  verifySmtp: async () => undefined,
+  connectMailbox: async () => ({
+    capabilities: new Set(['IDLE', 'MOVE']),
+    listFolders: async () => [{ path: 'INBOX', specialUse: null }],
+    open: async () => ({ uidValidity: 1, uidNext: 1 }),
+    close: async () => undefined,
+  }),
+  now: () => 1_700_000_000_000,
+}
+
 export class FakeCluster {
   readonly topics = new Map<string, ConsumedRecord[]>()
   readonly opened: ReadOptions[] = []
   readonly connectedTo: string[] = []
   isClosed = false
+  checkPorts: CheckPorts = workingCheckPorts
   /** Runs after a record was written: the other side of the conversation. */
   onRecord: (record: ConsumedRecord) => Promise<void> | void = () => undefined
   /** What a send of this record fails with. */
@@ -46,6 +62,7 @@ export class FakeCluster {
         this.connectedTo.push(...brokers)
         return this.#connect(signal)
       },
+      createCheckPorts: () => this.checkPorts,
     }
   }
 

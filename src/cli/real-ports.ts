@@ -1,0 +1,61 @@
+import { createRegistryHttp } from '../avro/registry-http.ts'
+import type { CheckPorts } from '../check/plan-checks.ts'
+import { PosthornError } from '../errors.ts'
+import { connectMailbox } from '../mail/imap-mailbox.ts'
+import { createS3AttachmentStore } from '../mail/s3-attachment-store.ts'
+import { connectSmtp } from '../mail/smtp/connect.ts'
+import type { CliContext, CliPorts } from './context.ts'
+import { connectKafka } from './kafka-clients.ts'
+
+const registryTimeoutMs = 10_000
+/** A person is waiting: one more try than a network needs that is well. */
+const storageAttempts = 2
+
+const missing = (what: string): PosthornError =>
+  new PosthornError('INTERNAL', `${what} is not configured`, { stage: 'configure' })
+
+const createCheckPorts = (context: CliContext): CheckPorts => ({
+  kafka: { connectAdmin: () => context.kafka().admin() },
+  registry: {
+    countSubjects: async () => {
+      const { registry } = context.config().avro
+      if (registry === null) throw missing('avro.registry')
+      const http = createRegistryHttp(registry, registryTimeoutMs)
+      try {
+        const { body, status } = await http.request('GET', '/subjects', null, 'start')
+        if (Array.isArray(body)) return body.length
+        throw new PosthornError('REGISTRY_UNREACHABLE', `${registry.url}/subjects answers ${status} and no list`, {
+          stage: 'start',
+          action: 'Check avro.registry.url: it must be the root of a Confluent-compatible interface.',
+        })
+      } finally {
+        http.close()
+      }
+    },
+  },
+  storage: {
+    probe: async () => {
+      const { storage } = context.config()
+      if (storage === null) throw missing('storage')
+      const store = createS3AttachmentStore(storage, { attempts: storageAttempts })
+      try {
+        await store.check()
+      } finally {
+        store.close()
+      }
+    },
+  },
+  verifySmtp: async ({ name, smtp }, signal) => {
+    if (smtp === null) throw missing(`accounts.${name}.smtp`)
+    const { socket } = await connectSmtp(smtp, { signal })
+    socket.end('QUIT\r\n')
+    socket.destroySoon()
+  },
+  connectMailbox: async ({ name, imap }) => {
+    if (imap === null) throw missing(`accounts.${name}.imap`)
+    return connectMailbox(imap)
+  },
+  now: context.io.now,
+})
+
+export const realPorts: CliPorts = { connectKafka, createCheckPorts }
