@@ -13,7 +13,6 @@ import { classifyStorageError } from './classify-storage-error.ts'
 import { readObject } from './read-object.ts'
 import { createS3Client } from './s3-client.ts'
 import { createS3Writer } from './s3-writer.ts'
-import { takeTurns } from './take-turns.ts'
 import { uploadStream } from './upload-stream.ts'
 
 export interface S3StoreOptions {
@@ -43,8 +42,7 @@ export const createS3AttachmentStore = (
   const settings = { ...defaults, ...options }
   const reading = createS3Client(config, settings, 'read')
   const writing = createS3Client(config, settings, 'write')
-  const writer = createS3Writer(writing, config.bucket)
-  const inTurn = takeTurns(config.connections)
+  const writer = createS3Writer(writing, config.bucket, config.connections)
 
   const open = async (reference: ObjectReference, stage: Stage): Promise<Readable> => {
     const { bucket, key, versionId } = reference
@@ -72,17 +70,15 @@ export const createS3AttachmentStore = (
   }
 
   return {
-    put: ({ content, sha256, ...head }) =>
-      inTurn(async () => {
-        const versionId = await writer.put(head, content, sha256)
-        return { bucket: config.bucket, key: head.key, versionId, size: content.length, sha256 }
-      }),
+    put: async ({ content, sha256, ...head }) => {
+      const versionId = await writer.put(head, content, sha256)
+      return { bucket: config.bucket, key: head.key, versionId, size: content.length, sha256 }
+    },
 
-    putStream: ({ content, ...head }) =>
-      inTurn(async () => {
-        const uploaded = await uploadStream(content, writer.upload(head), settings.partBytes)
-        return { bucket: config.bucket, key: head.key, ...uploaded }
-      }),
+    putStream: async ({ content, ...head }) => {
+      const uploaded = await uploadStream(content, writer.upload(head), settings.partBytes)
+      return { bucket: config.bucket, key: head.key, ...uploaded }
+    },
 
     open: async (reference) => {
       const { bucket, key } = reference

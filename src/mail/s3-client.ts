@@ -5,7 +5,8 @@ import { Agent as HttpsAgent } from 'node:https'
 
 import { S3Client } from '@aws-sdk/client-s3'
 
-import type { StorageConfig, TlsConfig } from '../config/config.ts'
+import type { StorageConfig } from '../config/config.ts'
+import { tlsOptions } from './tls-options.ts'
 
 export interface S3ClientSettings {
   readonly connectTimeoutMs: number
@@ -14,14 +15,6 @@ export interface S3ClientSettings {
 }
 
 const silence = (): void => undefined
-
-const tlsOptions = ({ ca, certificate, key, serverName, minVersion }: TlsConfig) => ({
-  minVersion,
-  ...(ca !== null && { ca }),
-  ...(certificate !== null && { cert: certificate }),
-  ...(key !== null && { key: key.reveal() }),
-  ...(serverName !== null && { servername: serverName }),
-})
 
 const credentialsOf = ({ accessKeyId, secretAccessKey, sessionToken }: StorageConfig) =>
   accessKeyId === null || secretAccessKey === null

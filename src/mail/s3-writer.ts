@@ -17,6 +17,7 @@ import {
 import type { ObjectHead } from './attachment-store.ts'
 import { classifyStorageError } from './classify-storage-error.ts'
 import { contentDisposition, safeContentType } from './object-headers.ts'
+import { takeTurns } from './take-turns.ts'
 import type { UploadPort } from './upload-stream.ts'
 
 export interface S3Writer {
@@ -48,9 +49,12 @@ const headersOf = (head: ObjectHead) => ({
   ContentDisposition: contentDisposition(head.fileName),
 })
 
-export const createS3Writer = (client: S3Client, bucket: string): S3Writer => {
-  const attempt = async <T>(name: string, request: Promise<T>): Promise<T> =>
-    request.catch((error: unknown) => {
+/** @param connections Most requests at once; an upload that waits for its source holds none. */
+export const createS3Writer = (client: S3Client, bucket: string, connections: number): S3Writer => {
+  const inTurn = takeTurns(connections)
+
+  const attempt = async <T>(name: string, request: () => Promise<T>): Promise<T> =>
+    inTurn(request).catch((error: unknown) => {
       throw classifyStorageError(error, { name, isRead: false, bucket, stage: 'store' })
     })
 
@@ -59,23 +63,24 @@ export const createS3Writer = (client: S3Client, bucket: string): S3Writer => {
     const input = { ...target, ...headersOf(head), Body: content, Metadata: { sha256 } }
     const command = new PutObjectCommand(input)
     command.middlewareStack.add(signedAs(sha256), { step: 'build' })
-    return versionOf(await attempt('put', client.send(command)))
+    return versionOf(await attempt('put', () => client.send(command)))
   }
 
   const remove: S3Writer['remove'] = async (key, versionId) => {
     const input = { Bucket: bucket, Key: key, ...(versionId !== null && { VersionId: versionId }) }
-    await attempt('delete', client.send(new DeleteObjectCommand(input)))
+    await attempt('delete', () => client.send(new DeleteObjectCommand(input)))
   }
 
   const upload = (head: ObjectHead): UploadPort => {
     const target = { Bucket: bucket, Key: head.key }
 
     const abort = async (uploadId: string): Promise<void> => {
-      await attempt('abort', client.send(new AbortMultipartUploadCommand({ ...target, UploadId: uploadId })))
+      await attempt('abort', () => client.send(new AbortMultipartUploadCommand({ ...target, UploadId: uploadId })))
     }
 
     const abortLeftOvers = async (): Promise<void> => {
-      const listed = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: head.key }))
+      const command = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: head.key })
+      const listed = await attempt('list uploads', () => client.send(command))
       for (const { Key, UploadId } of listed.Uploads ?? []) {
         if (Key === head.key && UploadId !== undefined) await abort(UploadId)
       }
@@ -89,7 +94,7 @@ export const createS3Writer = (client: S3Client, bucket: string): S3Writer => {
         // Not every server lists uploads, and a lifecycle rule may do it as well.
         await abortLeftOvers().catch(() => undefined)
         const input = { ...target, ...headersOf(head) }
-        const { UploadId } = await attempt('begin upload', client.send(new CreateMultipartUploadCommand(input)))
+        const { UploadId } = await attempt('begin upload', () => client.send(new CreateMultipartUploadCommand(input)))
         return UploadId ?? ''
       },
 
@@ -97,21 +102,23 @@ export const createS3Writer = (client: S3Client, bucket: string): S3Writer => {
         const input = { ...target, UploadId: uploadId, PartNumber: number, Body: content }
         const command = new UploadPartCommand(input)
         command.middlewareStack.add(signedAs(sha256Of(content)), { step: 'build' })
-        const { ETag } = await attempt('put part', client.send(command))
+        const { ETag } = await attempt('put part', () => client.send(command))
         return ETag ?? ''
       },
 
       complete: async (uploadId, tags) => {
         const parts = tags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }))
         const input = { ...target, UploadId: uploadId, MultipartUpload: { Parts: parts } }
-        return versionOf(await attempt('complete upload', client.send(new CompleteMultipartUploadCommand(input))))
+        return versionOf(await attempt('complete upload', () => client.send(new CompleteMultipartUploadCommand(input))))
       },
 
       label: async (versionId, sha256) => {
         const source = `${bucket}/${head.key.split('/').map(encodeURIComponent).join('/')}`
         const CopySource = versionId === null ? source : `${source}?versionId=${encodeURIComponent(versionId)}`
         const input = { ...target, ...headersOf(head), CopySource, MetadataDirective: 'REPLACE' as const }
-        const copied = await attempt('copy', client.send(new CopyObjectCommand({ ...input, Metadata: { sha256 } })))
+        const copied = await attempt('copy', () =>
+          client.send(new CopyObjectCommand({ ...input, Metadata: { sha256 } })),
+        )
         // The version without the hash was never named to anyone.
         if (versionId !== null) await remove(head.key, versionId).catch(() => undefined)
         return versionOf(copied)

@@ -161,6 +161,20 @@ describe('connections', () => {
     assert.equal(fake.mostAtOnce, 8)
   })
 
+  it('are not held by an upload that waits for its source', { timeout: 10_000 }, async (t) => {
+    const fake = await startFakeS3(t)
+    const store = createS3AttachmentStore({ ...fake.config, connections: 1 }, { partBytes })
+    t.after(() => store.close())
+    async function* waiting(): AsyncGenerator<Buffer> {
+      yield patterned(partBytes)
+      await store.put(small)
+      yield patterned(partBytes)
+    }
+    const stored = await store.putStream({ ...big(), content: waiting() })
+    assert.equal(stored.size, 2 * partBytes)
+    assert.equal(fake.mostAtOnce, 1)
+  })
+
   it('are not cut while the reader pauses', async (t) => {
     const { fake, store } = await opened(t, { stallMs: 150, attempts: 1 })
     const content = patterned(20_000_000)
