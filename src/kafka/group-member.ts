@@ -48,7 +48,7 @@ const defaults = {
   drainTimeoutMs: 12_000,
   transactionTimeoutMs: 60_000,
 }
-const restartPauseMs = { first: 200, max: 10_000 }
+const pause = { firstMs: 100, maxMs: 10_000 }
 
 export class GroupMember {
   readonly #options: GroupMemberOptions & typeof defaults
@@ -180,13 +180,23 @@ export class GroupMember {
   }
 
   async #claim(partition: number, held: HeldPartition): Promise<void> {
-    try {
-      await this.#releasing.get(partition)
-      const seek = await held.claim(this.#options.admin)
-      if (seek !== null) this.#seek(partition, [seek])
-    } catch (cause) {
-      // A partition that was released meanwhile does not matter any more.
-      if (this.#held.get(partition) === held) this.#rejoin(classifyKafkaError(cause, 'start'))
+    const isHeld = () => this.#held.get(partition) === held
+    await this.#releasing.get(partition)
+    for (let pauseMs = pause.firstMs; isHeld(); pauseMs = Math.min(pauseMs * 2, pause.maxMs)) {
+      try {
+        const seek = await held.claim(this.#options.admin)
+        if (seek !== null) this.#seek(partition, [seek])
+        return
+      } catch (cause) {
+        if (!isHeld()) return
+        const error = classifyKafkaError(cause, 'start')
+        if (!error.retryable) {
+          this.#rejoin(error)
+          return
+        }
+        this.#options.events.trouble(error)
+        await delay(pauseMs)
+      }
     }
   }
 
@@ -236,12 +246,13 @@ export class GroupMember {
   }
 
   async #restart(): Promise<void> {
-    let pauseMs = restartPauseMs.first
+    let pauseMs = pause.firstMs
     while (this.#mustRestart && !this.#stopping) {
       this.#mustRestart = false
-      this.#memberId = null
       try {
         await this.#consumer.stop()
+        // A join that was under way may have come to its end meanwhile.
+        this.#memberId = null
         await this.#releaseAll()
         await this.#consumer.disconnect()
         await this.start()
@@ -251,7 +262,7 @@ export class GroupMember {
       }
       // A crash right after a start that seemed to work arrives as an event and lands here as well.
       if (this.#mustRestart) await delay(pauseMs)
-      pauseMs = Math.min(pauseMs * 2, restartPauseMs.max)
+      pauseMs = Math.min(pauseMs * 2, pause.maxMs)
     }
     this.#restarting = null
   }

@@ -107,7 +107,7 @@ export class PartitionLedger implements Ledger {
       headers: [{ name: claimMarkerHeader, value: Buffer.from(marker) }],
     }
     // Writing the marker twice after an unknown outcome is harmless: the first one met ends the replay.
-    await this.#untilSettled(async (transaction) => {
+    await this.#inTurn(async (transaction) => {
       await transaction.sendBatch({ topicMessages: toTopicMessages([record]), acks: -1 })
     }, null)
     return { marker, positions: (await this.#fetchPositions()).positions }
@@ -115,21 +115,24 @@ export class PartitionLedger implements Ledger {
 
   commit(records: readonly OutgoingRecord[], positions: Positions): Promise<void> {
     const commitId = `${this.#id}:${(this.#sequence += 1)}`
-    const run = this.#tail.then(() =>
-      this.#untilSettled(async (transaction) => {
-        for (const slice of sliceBySize(records)) {
-          await transaction.sendBatch({ topicMessages: toTopicMessages(slice), acks: -1 })
-        }
-        await this.#sendOffsets(transaction, commitId, positions)
-      }, commitId),
-    )
-    this.#tail = run.catch(() => undefined)
-    return run
+    return this.#inTurn(async (transaction) => {
+      for (const slice of sliceBySize(records)) {
+        await transaction.sendBatch({ topicMessages: toTopicMessages(slice), acks: -1 })
+      }
+      await this.#sendOffsets(transaction, commitId, positions)
+    }, commitId)
   }
 
+  /** Waits for what is under way, so that nothing of this ledger can fence its successor later. */
   async close(): Promise<void> {
     await this.#tail
     await this.#discardProducer()
+  }
+
+  #inTurn(work: (transaction: Transaction) => Promise<void>, commitId: string | null): Promise<void> {
+    const run = this.#tail.then(() => this.#untilSettled(work, commitId))
+    this.#tail = run.catch(() => undefined)
+    return run
   }
 
   /** Runs one transaction until it is known to be committed. `commitId` null: repeat when in doubt. */

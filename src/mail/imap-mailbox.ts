@@ -167,9 +167,20 @@ class FlowMailbox implements Mailbox {
   }
 
   async createFolder(folder: string): Promise<void> {
-    if (this.#knownFolders.has(folder)) return
-    await this.#ask('command', `creating folder ${JSON.stringify(folder)}`, () => this.#flow.mailboxCreate(folder))
+    if (await this.#exists(folder)) return
+    try {
+      await this.#ask('command', `creating folder ${JSON.stringify(folder)}`, () => this.#flow.mailboxCreate(folder))
+    } catch (error) {
+      // Somebody else may have been quicker; not every server says so with ALREADYEXISTS (RFC 5530).
+      if (!(await this.#exists(folder))) throw error
+    }
     this.#knownFolders.add(folder)
+  }
+
+  async #exists(folder: string): Promise<boolean> {
+    if (this.#knownFolders.has(folder)) return true
+    for (const { path } of await this.listFolders()) this.#knownFolders.add(path)
+    return this.#knownFolders.has(folder)
   }
 
   async searchUids({ messageId }: SearchCriteria, fromUid: number): Promise<number[]> {

@@ -1,0 +1,1 @@
+export const createSendOwner = (_: unknown): never => { throw new Error('not yet') }
