@@ -68,7 +68,9 @@ export const compileConfig = (text: string, context: CompileContext): Config => 
   const failedReferences = new Set(source.problems.map(({ path }) => JSON.stringify(path)))
   const report: Report = (path, rule) => {
     if (failedReferences.has(JSON.stringify(path))) return
-    const value = rule.startsWith('unknown key') ? null : showValue(path, source.written(path))
+    // Under an unknown name, and where whole sections belong, anything may stand: also a secret.
+    const isUnclear = rule.startsWith('unknown key') || rule === 'must be an object'
+    const value = isUnclear ? null : showValue(path, source.written(path))
     problems.push({ path, value, rule, line: source.lineOf(path) })
   }
   const compilation: Compilation = { report, readFile: context.readFile }

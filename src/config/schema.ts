@@ -55,7 +55,7 @@ const sasl = z.discriminatedUnion(
       oauth2: oauth2.describe('A grant without a person.'),
     }),
   ],
-  'mechanism must be plain, scram-sha-256, scram-sha-512 or oauthbearer',
+  'must be plain, scram-sha-256, scram-sha-512 or oauthbearer',
 )
 
 const kafka = z.strictObject({

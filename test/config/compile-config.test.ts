@@ -136,10 +136,11 @@ accounts:
       refusals(`kafka: { brokers: [k:9092], sasl: { mechanism: plain, username: u, password: 1234567 } }
 storage: { bucket: mail, accessKeyId: a, secretAccessKey: [hunter2] }
 http: { host: 0.0.0.0, tokn: hunter2 }
+send: hunter2
 oauth: { encryptionKey: hunter2 }
 accounts: { a: { smtp: { host: h, security: tls, from: a@example.com, auth: 'u:hunter2' } } }
 `)
-    assert.equal(lines.length, 5, lines.join('\n'))
+    assert.equal(lines.length, 6, lines.join('\n'))
     assert.doesNotMatch(lines.join('\n'), /hunter2|1234567/)
     assert.match(lines.join('\n'), /sasl\.password \(line 1\): \[secret\]: must be text/)
   })
