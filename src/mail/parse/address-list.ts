@@ -106,7 +106,8 @@ class ListReader {
 
   /** The name of a group goes; any other colon is a character like others. */
   #colon(inGroup: boolean): void {
-    if (inGroup && this.#open === null && !this.#words.some((word) => word.text.includes('@'))) {
+    if (this.#open !== null) return
+    if (inGroup && !this.#words.some((word) => word.text.includes('@'))) {
       this.#words = []
       this.#comments = []
       return
@@ -197,7 +198,9 @@ class ListReader {
   }
 
   #push(address: Address): void {
-    this.addresses.push({ name: address.name, address: decodeWords(address.address, this.#defects) })
+    const decoded = decodeWords(address.address, this.#defects)
+    // A name that only repeats the address is none.
+    this.addresses.push({ name: address.name === decoded ? null : address.name, address: decoded })
   }
 }
 

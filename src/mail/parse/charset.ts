@@ -5,6 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import iconv from 'iconv-lite'
+import { decodeIso2022Jp } from './iso-2022-jp.ts'
 
 export interface CharsetDecoder {
   write(chunk: Buffer): string
@@ -32,20 +33,15 @@ export const windows1252: Charset = {
   open: () => ({ write: decodeWindows1252, end: () => '' }),
 }
 
-const textDecoderCharset = (name: string): Charset => ({
-  name,
-  decode: (bytes) => new TextDecoder(name, { ignoreBOM: true }).decode(bytes),
-  open: () => {
-    const decoder = new TextDecoder(name, { ignoreBOM: true })
-    return { write: (chunk) => decoder.decode(chunk, { stream: true }), end: () => decoder.decode() }
-  },
-})
-
-const utf8Decoder = textDecoderCharset('utf-8')
+const newUtf8Decoder = () => new TextDecoder('utf-8', { ignoreBOM: true })
 
 export const utf8: Charset = {
-  ...utf8Decoder,
-  decode: (bytes) => (isUtf8(bytes) ? bytes.toString('utf8') : utf8Decoder.decode(bytes)),
+  name: 'utf-8',
+  decode: (bytes) => (isUtf8(bytes) ? bytes.toString('utf8') : newUtf8Decoder().decode(bytes)),
+  open: () => {
+    const decoder = newUtf8Decoder()
+    return { write: (chunk) => decoder.decode(chunk, { stream: true }), end: () => decoder.decode() }
+  },
 }
 
 /** iconv-lite can yield lone surrogates, which no UTF-8 string has. */
@@ -58,10 +54,10 @@ const decodeIconv = (bytes: Buffer, name: string): string => wellFormed(iconv.de
  * Decodes whole lines. A line feed ends every sequence of these charsets, also a broken one, so the result is that of
  * decoding all at once; the streaming decoders of iconv-lite differ in that on broken input.
  */
-const lineDecoder = (name: string): CharsetDecoder => {
+const lineDecoder = (decode: (bytes: Buffer) => string): CharsetDecoder => {
   let held: Buffer[] = []
   const take = (last: Buffer): string => {
-    const text = decodeIconv(Buffer.concat([...held, last]), name)
+    const text = decode(Buffer.concat([...held, last]))
     held = []
     return text
   }
@@ -76,11 +72,15 @@ const lineDecoder = (name: string): CharsetDecoder => {
   }
 }
 
-const iconvCharset = (name: string): Charset => ({
+const lineCharset = (name: string, decode: (bytes: Buffer) => string): Charset => ({
   name,
-  decode: (bytes) => decodeIconv(bytes, name),
-  open: () => lineDecoder(name),
+  decode,
+  open: () => lineDecoder(decode),
 })
+
+const iconvCharset = (name: string): Charset => lineCharset(name, (bytes) => decodeIconv(bytes, name))
+
+const iso2022Jp = lineCharset('iso-2022-jp', decodeIso2022Jp)
 
 /** UTF-16 and UTF-32 in either byte order; their line feeds are no single bytes, so they are decoded as a whole. */
 const wideCharset = (name: string): Charset => ({
@@ -176,7 +176,7 @@ const resolve = (label: string): Charset | null => {
   const name = aliases.get(key) ?? label.toLowerCase().replace(/[^a-z0-9._:-]/g, '')
   if (name === 'utf-8') return utf8
   if (name === 'windows-1252') return windows1252
-  if (name === 'iso-2022-jp') return textDecoderCharset(name)
+  if (name === 'iso-2022-jp') return iso2022Jp
   if (notCharsets.has(key)) return null
   if (/^(?:x-?)?(?:utf|ucs)-?(?:16|32|2|4)/.test(name)) return iconv.encodingExists(name) ? wideCharset(name) : null
   if (iconv.encodingExists(name)) return iconvCharset(name)

@@ -57,7 +57,7 @@ const zone = String.raw`[ ]*((?:gmt|utc|ut)?[ ]?[+-][ ]?\d{1,2}:?\d{2}|[a-z]{1,5
 const weekday = String.raw`(?:[a-z]{2,10}\.?[ ]*,?[ ]*|,[ ]*)?`
 
 /** Mon, 3 Jan 2022 10:00:00 +0100 */
-const internet = new RegExp(`^${weekday}(\\d{1,2})[ -]*([a-z]{3,9})\\.?[ ,-]*(\\d{2,4})[ ,]+${time}${zone}$`)
+const internet = new RegExp(`^${weekday}(0*\\d{1,2})[ -]*([a-z]{3,9})\\.?[ ,-]*(\\d{2,4})[ ,]+${time}${zone}$`)
 /** Mon Jan 3 10:00:00 2022, with the zone before or after the year */
 const asctime = new RegExp(
   `^${weekday}([a-z]{3,9})\\.?[ ]+(\\d{1,2})[ ,]+${time}(?:[ ]+([a-z]{1,5}|[+-]\\d{4}))?[ ]+(\\d{4})(?:[ ]+([a-z]{1,5}|[+-]\\d{4}))?$`,

@@ -30,10 +30,10 @@ export const defectList = [
   'parameter: longer than the bound; it was cut',
   'parameter: unknown charset; read as UTF-8 or windows-1252',
   // structure
-  'content type: malformed; read as text/plain',
+  'content type: malformed; read as text/plain where it may be text, else as it is',
   'content transfer encoding: unknown; content taken as it is',
-  'multipart: no boundary parameter; read as text',
-  'multipart: no part found; read as text',
+  'multipart: no boundary parameter; its content was left out',
+  'multipart: no part found; its content was left out',
   'multipart: closing boundary missing; the part ends where the message or the outer part ends',
   'multipart: nested deeper than the bound; kept whole as an attachment',
   'parts: more than the bound; the rest was kept undecoded as one attachment',

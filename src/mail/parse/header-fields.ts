@@ -30,17 +30,20 @@ const isBlank = (code: number): boolean => code === 32 || code === 9
 /**
  * Splits a block, which ends before its empty line.
  *
- * A line that is neither a field nor a continuation is left out where fields follow it, as mail readers do. Where no
- * field follows, the sender forgot the empty line and the body begins there.
+ * A line that is neither a field nor a continuation is left out, as mail readers do. Where it is text in words, or
+ * a delimiter, and no field follows, the sender forgot the empty line and the body begins there.
  */
 export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
   const text = block.toString('latin1')
   const fields: RawField[] = []
   let junkAt = -1
+  let isJunk = false
   let at = 0
   while (at < text.length) {
     let lineEnd = text.indexOf('\n', at)
     if (lineEnd < 0) lineEnd = text.length
+    // The first line continues nothing: blanks in front of it are strays.
+    if (at === 0) while (at < lineEnd && isBlank(text.charCodeAt(at))) at++
     const line = text.slice(at, lineEnd)
     const colon = line.indexOf(':')
     const name = colon > 0 ? line.slice(0, colon) : ''
@@ -53,19 +56,25 @@ export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
     }
     if (isField) {
       if (trimmed !== name) defects.add('header: space before the colon was ignored')
-      if (junkAt >= 0) defects.add('header: a line that is no field was left out')
+      isJunk ||= junkAt >= 0
       junkAt = -1
       fields.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
-    } else if (junkAt < 0 && !isEnvelopeLine(line, at)) {
+    } else if (junkAt < 0 && isBodyLine(line) && !isEnvelopeLine(line, at)) {
       junkAt = at
+    } else {
+      isJunk ||= !isEnvelopeLine(line, at)
     }
     at = lineEnd + 1
   }
+  if (isJunk) defects.add('header: a line that is no field was left out')
   if (junkAt >= 0) {
     defects.add('header: no empty line before the body; the body was taken to begin at the first line that is no field')
   }
   return { fields, bodyAt: junkAt }
 }
+
+/** Words, or a delimiter; a single word is what is left of a field that was folded wrongly. */
+const isBodyLine = (line: string): boolean => line.startsWith('--') || /\S[ \t]+\S/.test(line)
 
 /** The line that separates messages in an mbox file, left in front of the first field. */
 const isEnvelopeLine = (line: string, at: number): boolean => at === 0 && /^>?From /.test(line)

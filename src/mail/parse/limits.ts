@@ -27,7 +27,7 @@ export const defaultParseLimits: ParseLimits = Object.freeze({
   maxNestingDepth: 1000,
   maxHeaderBytes: 1024 * 1024,
   maxHeaderFields: 2000,
-  maxValueLength: 64 * 1024,
+  maxValueLength: 128 * 1024,
   maxAddresses: 10_000,
   maxReferences: 1000,
 })

@@ -13,7 +13,7 @@ import { readPartHead, type PartHead } from './part-head.ts'
 import { PartSplitter, type HeaderAnswer, type SplitterEvents } from './part-splitter.ts'
 import { isOriginal, readReport, reportKindOf, type CapturedPart } from './report.ts'
 import { readTopFields } from './top-fields.ts'
-import { TextPart, type TextFormat } from './text-part.ts'
+import { TextPart } from './text-part.ts'
 
 /** Where contents go; called in the order of the message, one open at a time but for the two bodies. */
 export interface Outlets {
@@ -25,15 +25,10 @@ export interface Outlets {
 interface Multipart {
   subtype: string
   parts: number
-  /** What stands before the first part; it is the text if there is no part. */
-  preamble: Buffer[]
-  preambleBytes: number
 }
 
 /** Bytes of a report's parts that are read. */
 const maxCapturedBytes = 256 * 1024
-
-const plainText: TextFormat = { charset: null, flowed: false, deleteSpace: false }
 
 export class MessageParser implements SplitterEvents {
   readonly #limits: ParseLimits
@@ -48,7 +43,6 @@ export class MessageParser implements SplitterEvents {
   #contentType = 'text/plain'
   #sink: ContentSink | null = null
   #attachments = 0
-  #hasBody = false
   #inReport = false
   #isCalendar = false
 
@@ -57,7 +51,7 @@ export class MessageParser implements SplitterEvents {
     this.#outlets = outlets
     this.#splitter = new PartSplitter(this, limits)
     this.#text = new BodyCollector('\n', limits.maxInlineBodyBytes, () => outlets.largeBody('text'))
-    this.#html = new BodyCollector('<br/>\n', limits.maxInlineBodyBytes, () => outlets.largeBody('html'))
+    this.#html = new BodyCollector('\n', limits.maxInlineBodyBytes, () => outlets.largeBody('html'))
   }
 
   push(chunk: Buffer): void {
@@ -102,38 +96,26 @@ export class MessageParser implements SplitterEvents {
       this.#fields = fields
       this.#contentType = head.contentType
     }
-    if (parent !== null) {
-      parent.parts++
-      parent.preamble = []
-    }
+    if (parent !== null) parent.parts++
     this.#inReport ||= head.contentType === 'multipart/report' || reportKindOf(head.contentType) !== null
     if (!head.contentType.startsWith('multipart/')) {
       this.#open(head, parent)
       return { boundary: null, bodyAt }
     }
     if (head.boundary === null) {
-      this.#defects.add('multipart: no boundary parameter; read as text')
-      this.#openText(plainText, this.#text, 'identity')
+      this.#defects.add('multipart: no boundary parameter; its content was left out')
     } else if (this.#multiparts.length >= this.#limits.maxNestingDepth) {
       this.#defects.add('multipart: nested deeper than the bound; kept whole as an attachment')
       this.#openAttachment(head, 'identity')
     } else {
-      this.#multiparts.push({ subtype: head.contentType.slice(10), parts: 0, preamble: [], preambleBytes: 0 })
+      this.#multiparts.push({ subtype: head.contentType.slice(10), parts: 0 })
       return { boundary: head.boundary, bodyAt }
     }
     return { boundary: null, bodyAt }
   }
 
   content(bytes: Buffer): void {
-    if (this.#sink !== null) {
-      this.#sink.write(bytes)
-      return
-    }
-    const multipart = this.#multiparts.at(-1)
-    if (multipart === undefined || multipart.preambleBytes >= this.#limits.maxInlineBodyBytes) return
-    const piece = bytes.subarray(0, this.#limits.maxInlineBodyBytes - multipart.preambleBytes)
-    multipart.preamble.push(piece)
-    multipart.preambleBytes += piece.length
+    this.#sink?.write(bytes)
   }
 
   endPart(): void {
@@ -145,10 +127,7 @@ export class MessageParser implements SplitterEvents {
     const multipart = this.#multiparts.pop()
     if (multipart === undefined) return
     if (multipart.parts === 0) {
-      this.#defects.add('multipart: no part found; read as text')
-      this.#openText(plainText, this.#text, 'identity')
-      for (const piece of multipart.preamble) this.#sink?.write(piece)
-      this.endPart()
+      this.#defects.add('multipart: no part found; its content was left out')
     } else if (!closed) {
       this.#defects.add('multipart: closing boundary missing; the part ends where the message or the outer part ends')
     }
@@ -166,15 +145,13 @@ export class MessageParser implements SplitterEvents {
   }
 
   /**
-   * A text/plain or text/html part is (part of) a body unless it is marked as an attachment. One with a file name is
-   * a file when a body came before it, except among alternatives (as in RFC 8621 4.1.4).
+   * A text/plain or text/html part is (part of) a body unless its disposition says otherwise, with a file name or
+   * without one.
    */
   #open(head: PartHead, parent: Multipart | null): void {
     const { contentType, disposition } = head
     const isText = contentType === 'text/plain' || contentType === 'text/html'
-    const isFile = head.fileName !== null && this.#hasBody && parent?.subtype !== 'alternative'
-    if (isText && (disposition === null || disposition === 'INLINE') && !isFile) {
-      this.#hasBody = true
+    if (isText && (disposition === null || disposition === 'INLINE')) {
       this.#openText(head, contentType === 'text/html' ? this.#html : this.#text, head.encoding)
       return
     }
@@ -184,7 +161,7 @@ export class MessageParser implements SplitterEvents {
     this.#openAttachment(head, head.encoding)
   }
 
-  #openText(format: TextFormat, body: BodyCollector, encoding: PartHead['encoding']): void {
+  #openText(format: PartHead, body: BodyCollector, encoding: PartHead['encoding']): void {
     const part = new TextPart(format, body, this.#limits.maxInlineBodyBytes, this.#defects)
     this.#sink = decodeInto(encoding, part, this.#defects)
   }

@@ -1,7 +1,7 @@
 /**
  * Structured values with parameters, `value; name=value; …` (RFC 2045 5.1, RFC 2183), with continuations and
  * charsets (RFC 2231) and the forms that mail programs really write: blanks in unquoted values, missing semicolons
- * and quotes, encoded words, sections out of order, lone backslashes in Windows paths.
+ * and quotes, encoded words, sections out of order.
  */
 import { findCharset, guessCharset, wellFormed } from './charset.ts'
 import { decodeRaw, decodeWords, unfold } from './decode-words.ts'
@@ -49,14 +49,14 @@ const stripComments = (text: string): string => {
   return depth === 0 || !text.includes(';', opened) ? result : text
 }
 
-/** Reads a quoted string at `at` (a quote); a backslash only escapes a quote or a backslash. */
+/** Reads a quoted string at `at` (a quote); a backslash quotes the character after it (RFC 5322 3.2.1). */
 const readQuoted = (text: string, at: number): { value: string; end: number; closed: boolean } => {
   let value = ''
   let from = at + 1
   for (let index = from; index < text.length; index++) {
     const char = text[index]
     if (char === '"') return { value: value + text.slice(from, index), end: index + 1, closed: true }
-    if (char === '\\' && (text[index + 1] === '"' || text[index + 1] === '\\')) {
+    if (char === '\\') {
       value += text.slice(from, index)
       from = ++index
     }

@@ -26,16 +26,23 @@ export interface PartHead {
   reportType: string | null
 }
 
-const typePattern = /^[^\s/;,()<>@:\\"[\]?=]+\/[^\s/;,()<>@:\\"[\]?=]+$/
+/** More than RFC 2045 5.1 allows: what has the form of a type is what the mail says. */
+const typePattern = /^[^\s/;,"]+\/[^\s;,"]+$/
 
-const contentTypeOf = (raw: string | null, value: string, parentSubtype: string | null, defects: DefectLog): string => {
-  if (raw === null || (value === '' && unfold(raw) === '')) {
-    return parentSubtype === 'digest' ? 'message/rfc822' : 'text/plain'
-  }
+const contentTypeOf = (
+  raw: string | null,
+  value: string,
+  parentSubtype: string | null,
+  isNamed: boolean,
+  defects: DefectLog,
+): string => {
+  if (raw === null || unfold(raw) === '') return parentSubtype === 'digest' ? 'message/rfc822' : 'text/plain'
   if (typePattern.test(value)) return value
-  // RFC 2045 5.2: what can't be parsed is text/plain.
-  defects.add('content type: malformed; read as text/plain')
-  return 'text/plain'
+  defects.add('content type: malformed; read as text/plain where it may be text, else as it is')
+  // RFC 2045 5.2: what can't be parsed is text/plain. That is kept to what may be text: not to a file, nor to one part
+  // of several with a type of its own.
+  const mayBeText = value === '' || value.startsWith('text') || (parentSubtype === null && !isNamed)
+  return mayBeText ? 'text/plain' : value
 }
 
 const encodingOf = (raw: string | null, defects: DefectLog): TransferEncoding => {
@@ -77,13 +84,13 @@ export const readPartHead = (
   const type = parseStructured(rawType ?? '', defects)
   const rawDisposition = fields.first('content-disposition')
   const disposition = rawDisposition === null ? null : parseStructured(rawDisposition, defects)
-  const contentType = contentTypeOf(rawType, type.value, parentSubtype, defects)
   const parameter = (name: string): string | null => decodeParameter(name, type, maxValueLength, defects)
-  const isMultipart = contentType.startsWith('multipart/')
-  const flowed = contentType === 'text/plain' && is(type, 'format', 'flowed')
   const fileName =
     (disposition === null ? null : decodeParameter('filename', disposition, maxValueLength, defects)) ||
     parameter('name')
+  const contentType = contentTypeOf(rawType, type.value, parentSubtype, Boolean(fileName), defects)
+  const isMultipart = contentType.startsWith('multipart/')
+  const flowed = contentType === 'text/plain' && is(type, 'format', 'flowed')
   return {
     contentType,
     charset: contentType.startsWith('text/') ? parameter('charset') : null,

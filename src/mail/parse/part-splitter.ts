@@ -22,7 +22,7 @@ export interface HeaderAnswer {
 export interface SplitterEvents {
   /** A header block without its empty line; `cut` when it is longer than the bound. */
   header(block: Buffer, cut: boolean): HeaderAnswer
-  /** Content of the part whose header came last; of a multipart, what stands before its first part. */
+  /** Content of the part whose header came last; of a multipart, what stands outside its parts. */
   content(bytes: Buffer): void
   /** The part whose header came last has ended. Not called for a multipart. */
   endPart(): void
