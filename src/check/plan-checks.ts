@@ -4,7 +4,7 @@ import { checkImap, type CheckedMailbox } from './check-imap.ts'
 import { checkKafka, type KafkaCheckPorts } from './check-kafka.ts'
 import { checkRegistry, type RegistryCheckPorts } from './check-registry.ts'
 import type { Check } from './check-result.ts'
-import { checkSmtp } from './check-smtp.ts'
+import { checkSmtp, type VerifiedSmtp } from './check-smtp.ts'
 import { checkStorage, type StorageCheckPorts } from './check-storage.ts'
 
 /** What the checks do beyond names, connections and certificates, which they try by themselves. */
@@ -13,7 +13,7 @@ export interface CheckPorts {
   registry: RegistryCheckPorts
   storage: StorageCheckPorts
   /** Logs in to the account's SMTP server and leaves. @throws PosthornError */
-  verifySmtp: (account: AccountConfig, signal: AbortSignal) => Promise<void>
+  verifySmtp: (account: AccountConfig, signal: AbortSignal) => Promise<VerifiedSmtp>
   /** Logs in to the account's IMAP server. @throws PosthornError */
   connectMailbox: (account: AccountConfig) => Promise<CheckedMailbox>
   /** Milliseconds since the epoch. */
@@ -30,7 +30,7 @@ export const planChecks = (config: Config, accounts: readonly AccountConfig[], p
     ...(storage === null ? [] : [checkStorage(storage.bucket, ports.storage)]),
     ...accounts.flatMap((account) => {
       const { name, smtp, imap } = account
-      const verify = (signal: AbortSignal): Promise<void> => ports.verifySmtp(account, signal)
+      const verify = (signal: AbortSignal): Promise<VerifiedSmtp> => ports.verifySmtp(account, signal)
       const connect = (): Promise<CheckedMailbox> => ports.connectMailbox(account)
       return [
         ...(smtp === null ? [] : [checkSmtp(name, smtp, { verify, now })]),

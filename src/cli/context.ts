@@ -8,6 +8,7 @@ import type { CheckPorts } from '../check/plan-checks.ts'
 import { compileConfig } from '../config/compile-config.ts'
 import type { Config } from '../config/config.ts'
 import { defaultConfigFile, loadConfig } from '../config/load-config.ts'
+import type { Posthorn, PosthornOptions } from '../main.ts'
 import { Releasers } from '../lifecycle.ts'
 import type { ConnectKafka, KafkaClients } from './kafka-clients.ts'
 import { writeText, type CliIo } from './io.ts'
@@ -25,6 +26,7 @@ export interface GlobalOptions {
 export interface CliPorts {
   connectKafka: ConnectKafka
   createCheckPorts: (context: CliContext) => CheckPorts
+  startPosthorn: (config: Config, options: PosthornOptions) => Promise<Pick<Posthorn, 'stop'>>
 }
 
 const cached = <T>(make: () => T): (() => T) => {
@@ -71,6 +73,10 @@ export class CliContext {
 
   checkPorts(): CheckPorts {
     return this.#ports.createCheckPorts(this)
+  }
+
+  get startPosthorn(): CliPorts['startPosthorn'] {
+    return this.#ports.startPosthorn
   }
 
   /** To stdout, for programs. */

@@ -1,9 +1,6 @@
 import { createRegistryHttp } from '../avro/registry-http.ts'
 import type { CheckPorts } from '../check/plan-checks.ts'
 import { PosthornError } from '../errors.ts'
-import { connectMailbox } from '../mail/imap-mailbox.ts'
-import { createS3AttachmentStore } from '../mail/s3-attachment-store.ts'
-import { connectSmtp } from '../mail/smtp/connect.ts'
 import type { CliContext, CliPorts } from './context.ts'
 import { connectKafka } from './kafka-clients.ts'
 
@@ -37,6 +34,7 @@ const createCheckPorts = (context: CliContext): CheckPorts => ({
     probe: async () => {
       const { storage } = context.config()
       if (storage === null) throw missing('storage')
+      const { createS3AttachmentStore } = await import('../mail/s3-attachment-store.ts')
       const store = createS3AttachmentStore(storage, { attempts: storageAttempts })
       try {
         await store.check()
@@ -47,15 +45,20 @@ const createCheckPorts = (context: CliContext): CheckPorts => ({
   },
   verifySmtp: async ({ name, smtp }, signal) => {
     if (smtp === null) throw missing(`accounts.${name}.smtp`)
-    const { socket } = await connectSmtp(smtp, { signal })
-    socket.end('QUIT\r\n')
-    socket.destroySoon()
+    const { verifySmtp } = await import('../mail/smtp/verify.ts')
+    return verifySmtp(smtp, { signal })
   },
   connectMailbox: async ({ name, imap }) => {
     if (imap === null) throw missing(`accounts.${name}.imap`)
+    const { connectMailbox } = await import('../mail/imap-mailbox.ts')
     return connectMailbox(imap)
   },
   now: context.io.now,
 })
 
-export const realPorts: CliPorts = { connectKafka, createCheckPorts }
+/** The mail edges and their libraries are loaded by the commands that use them: the others start much faster. */
+export const realPorts: CliPorts = {
+  connectKafka,
+  createCheckPorts,
+  startPosthorn: async (config, options) => (await import('../main.ts')).startPosthorn(config, options),
+}

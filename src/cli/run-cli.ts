@@ -8,12 +8,14 @@ import { registerDeadLetters } from './dead-letters.ts'
 import { writeText, type CliIo } from './io.ts'
 import { exitCodeOf, formatError } from './report-error.ts'
 import { registerMailbox } from './mailbox.ts'
+import { registerRun } from './run.ts'
 import { registerSchemas } from './schemas.ts'
 import { registerSend } from './send.ts'
 import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
 
 const commands: readonly Register[] = [
+  registerRun,
   registerCheck,
   registerSend,
   registerTail,

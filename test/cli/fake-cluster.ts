@@ -1,4 +1,5 @@
 /** A cluster in memory behind the command line's Kafka port: one partition a topic, every record committed at once. */
+import assert from 'node:assert/strict'
 import { Readable, Writable } from 'node:stream'
 import { createCodec } from '../../src/avro/codec.ts'
 import { loadSchemas } from '../../src/avro/schema-store.ts'
@@ -16,7 +17,7 @@ const workingCheckPorts: CheckPorts = {
   kafka: { connectAdmin: async () => ({ listTopics: async () => [] }) as unknown as TopicAdmin },
   registry: { countSubjects: async () => 6 },
   storage: { probe: async () => undefined },
-  verifySmtp: async () => undefined,
+  verifySmtp: async () => ({ extensions: ['PIPELINING', 'SIZE'], maxMessageBytes: 52_428_800 }),
   connectMailbox: async () => ({
     capabilities: new Set(['IDLE', 'MOVE']),
     listFolders: async () => [{ path: 'INBOX', specialUse: null }],
@@ -32,6 +33,7 @@ export class FakeCluster {
   readonly connectedTo: string[] = []
   isClosed = false
   checkPorts: CheckPorts = workingCheckPorts
+  startPosthorn: CliPorts['startPosthorn'] = async () => assert.fail('nothing was to be started')
   /** Runs after a record was written: the other side of the conversation. */
   onRecord: (record: ConsumedRecord) => Promise<void> | void = () => undefined
   /** What a send of this record fails with. */
@@ -63,6 +65,7 @@ export class FakeCluster {
         return this.#connect(signal)
       },
       createCheckPorts: () => this.checkPorts,
+      startPosthorn: (config, options) => this.startPosthorn(config, options),
     }
   }
 
