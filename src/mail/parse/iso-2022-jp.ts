@@ -1,0 +1,69 @@
+/**
+ * ISO-2022-JP (RFC 1468, RFC 2237) by way of EUC-JP, which has the same characters as bytes of their own. Unlike the
+ * decoder of browsers it takes two escape sequences in a row, which joined encoded words have.
+ */
+import { isAscii, isUtf8 } from 'node:buffer'
+import iconv from 'iconv-lite'
+
+const escape = 0x1b
+/** What each escape sequence selects. */
+const sets = new Map<string, 'ascii' | 'kanji' | 'kanji2' | 'kana'>([
+  ['(B', 'ascii'],
+  ['(J', 'ascii'],
+  ['(H', 'ascii'],
+  ['(I', 'kana'],
+  ['$@', 'kanji'],
+  ['$B', 'kanji'],
+  ['$(@', 'kanji'],
+  ['$(B', 'kanji'],
+  ['$(D', 'kanji2'],
+])
+
+/**
+ * Decodes lines that each begin in ASCII, as RFC 1468 has it. The charset has 7 bits; lines with 8 are mislabelled
+ * UTF-8 or EUC-JP.
+ */
+export const decodeIso2022Jp = (bytes: Buffer): string => {
+  if (isAscii(bytes)) return decodeLines(bytes)
+  let text = ''
+  for (let at = 0; at < bytes.length;) {
+    const lineFeed = bytes.indexOf(0x0a, at)
+    const end = lineFeed < 0 ? bytes.length : lineFeed + 1
+    const line = bytes.subarray(at, end)
+    text += isAscii(line) || !isUtf8(line) ? decodeLines(line) : line.toString('utf8')
+    at = end
+  }
+  return text
+}
+
+const decodeLines = (bytes: Buffer): string => {
+  const euc: number[] = []
+  let set: 'ascii' | 'kanji' | 'kanji2' | 'kana' = 'ascii'
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    if (byte === escape) {
+      const length = bytes[at + 1] === 0x24 && bytes[at + 2] === 0x28 ? 3 : 2
+      const selected = sets.get(bytes.toString('latin1', at + 1, at + 1 + length))
+      if (selected !== undefined) {
+        set = selected
+        at += length
+        continue
+      }
+    }
+    if (byte === 0x0a || byte === 0x0d) set = 'ascii'
+    if (set === 'ascii' || byte < 0x21 || byte > 0x7e) {
+      euc.push(byte)
+    } else if (set === 'kana') {
+      euc.push(0x8e, byte | 0x80)
+    } else {
+      if (set === 'kanji2') euc.push(0x8f)
+      euc.push(byte | 0x80)
+      const next = bytes[at + 1] ?? 0
+      if (next >= 0x21 && next <= 0x7e) {
+        euc.push(next | 0x80)
+        at++
+      }
+    }
+  }
+  return iconv.decode(Buffer.from(euc), 'euc-jp')
+}
