@@ -45,13 +45,16 @@ export class QuotedPrintableDecoder {
     let at = 0
     this.#rest = none
     while (at < size) {
-      const byte = input[at] as number
-      if (byte !== equals && byte !== 32 && byte !== 9) {
-        this.#inLongRun = false
+      const first = at
+      // The common case, in a tight loop: no escape, and no blank but in front of a visible character.
+      for (; at < size; at++) {
+        const byte = input[at] as number
+        if (byte === equals || ((byte === 32 || byte === 9) && !((input[at + 1] ?? 0) > 32))) break
         output[length++] = byte
-        at++
-        continue
       }
+      if (at > first) this.#inLongRun = false
+      if (at === size) break
+      const byte = input[at] as number
       const start = at
       if (byte === equals) {
         const high = hexValue(input[at + 1])
