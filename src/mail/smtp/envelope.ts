@@ -28,8 +28,8 @@ export interface Envelope {
 
 /** What SMTP must know of a mail besides its envelope. */
 export interface MessageNeeds {
-  /** Octets with CRLF line ends, before dot-stuffing (RFC 1870 3); never less than what is sent. */
-  sizeBytes: number
+  /** Octets with CRLF line ends, before dot-stuffing (RFC 1870 3). Null: not known. */
+  sizeBytes: number | null
   /** Some header or envelope address is not ASCII (RFC 6531). */
   smtpUtf8: boolean
   /** Some body part has octets above 127. */
@@ -48,7 +48,7 @@ export const envelopeCommands = (
   extensions: SmtpExtensions,
 ): EnvelopeCommands => {
   const mail = [`MAIL FROM:<${from}>`]
-  if (extensions.size !== null) mail.push(`SIZE=${sizeBytes}`)
+  if (extensions.size !== null && sizeBytes !== null) mail.push(`SIZE=${sizeBytes}`)
   if ((eightBit || smtpUtf8) && extensions.eightBitMime) mail.push('BODY=8BITMIME')
   if (smtpUtf8) mail.push('SMTPUTF8')
   const rcpt: string[] = []
@@ -78,7 +78,7 @@ export const unsupported = (
   extensions: SmtpExtensions,
 ): PosthornError | null => {
   const limit = extensions.size ?? 0
-  if (limit > 0 && sizeBytes > limit) {
+  if (limit > 0 && sizeBytes !== null && sizeBytes > limit) {
     return refuse('SMTP_MESSAGE_TOO_LARGE', `the mail has ${sizeBytes} bytes and the server takes ${limit}`)
   }
   if (smtpUtf8 && !extensions.smtpUtf8) {
