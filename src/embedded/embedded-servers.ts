@@ -14,7 +14,7 @@ export interface EmbeddedOptions extends Omit<FetchOptions, 'onProgress'> {
   bucket: string
   accessKeyId: string
   secretAccessKey: string
-  users: readonly MailUser[]
+  users: readonly MailUser[] | null
   onStep: (message: string) => void
   onFetch: FetchOptions['onProgress']
 }

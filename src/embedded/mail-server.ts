@@ -18,7 +18,8 @@ export interface MailServerOptions {
   java: string
   jars: readonly string[]
   dataDir: string
-  users: readonly MailUser[]
+  /** Null: any user with any password, made at the first login. */
+  users: readonly MailUser[] | null
   signal: AbortSignal
 }
 
@@ -49,7 +50,7 @@ export const startMailServer = async (options: MailServerOptions): Promise<MailS
   })
   const [smtpPort = 0, imapPort = 0] = await findFreePorts(2)
   // `local:password@domain`; with `users.login=email` the login is the whole address.
-  const accounts = users.map(({ address, password }) => address.replace('@', `:${password}@`)).join(',')
+  const accounts = users?.map(({ address, password }) => address.replace('@', `:${password}@`)).join(',')
   const server = await supervisor.start({
     name: 'the mail server',
     command: java,
@@ -59,7 +60,7 @@ export const startMailServer = async (options: MailServerOptions): Promise<MailS
       `-Dgreenmail.smtp.port=${smtpPort}`,
       '-Dgreenmail.imap.hostname=127.0.0.1',
       `-Dgreenmail.imap.port=${imapPort}`,
-      `-Dgreenmail.users=${accounts}`,
+      ...(accounts === undefined ? ['-Dgreenmail.auth.disabled'] : [`-Dgreenmail.users=${accounts}`]),
       '-Dgreenmail.users.login=email',
       ...['-cp', jars.join(delimiter), 'com.icegreen.greenmail.standalone.GreenMailStandaloneRunner'],
     ],

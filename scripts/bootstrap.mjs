@@ -1,0 +1,80 @@
+// Makes a source checkout runnable: dependencies from the lockfile, then dist/ from src/. Plain JavaScript without
+// dependencies, since it runs before anything is installed. Quick when nothing is missing.
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const oldestNode = [20, 19]
+const lockPatienceMs = 5 * 60_000
+
+class BootstrapError extends Error {}
+
+const modifiedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
+
+const newestIn = (folder) =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((newest, entry) => Math.max(newest, modifiedAt(join(entry.parentPath ?? entry.path, entry.name))), 0)
+
+const run = (title, command, args) => {
+  process.stderr.write(`posthorn: ${title}\n`)
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' })
+  if (status === 0) return
+  const output = error === undefined ? `${stdout}${stderr}`.trim() : error.message
+  throw new BootstrapError(`${title} failed:\n${output}`)
+}
+
+const isInstalled = () =>
+  modifiedAt(join(root, 'node_modules/.package-lock.json')) >= modifiedAt(join(root, 'package-lock.json')) &&
+  existsSync(join(root, 'node_modules/.package-lock.json'))
+
+const buildInfo = join(root, 'dist/.tsbuildinfo')
+const isBuilt = () =>
+  existsSync(join(root, 'dist/cli/main.js')) &&
+  modifiedAt(buildInfo) >= Math.max(newestIn('src'), modifiedAt(join(root, 'tsconfig.build.json')))
+
+// One process at a time works on node_modules and dist; the others wait, then find everything there.
+const withLock = (work) => {
+  const lock = join(root, '.posthorn')
+  mkdirSync(lock, { recursive: true })
+  const path = join(lock, 'bootstrap.lock')
+  for (const start = Date.now(); ; ) {
+    try {
+      closeSync(openSync(path, 'wx'))
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+      if (Date.now() - start > lockPatienceMs || Date.now() - modifiedAt(path) > lockPatienceMs) rmSync(path, { force: true })
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    }
+  }
+  try {
+    work()
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
+
+/** Throws with a sentence for a person; see `reportAndExit`. */
+export const bootstrap = () => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
+    throw new BootstrapError(`Node ${process.versions.node} is too old: Posthorn needs ${oldestNode.join('.')} or newer`)
+  }
+  if (isInstalled() && isBuilt()) return
+  withLock(() => {
+    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+    if (!isInstalled()) run('installing dependencies (npm ci)', npm, ['ci', '--no-audit', '--no-fund', '--ignore-scripts'])
+    if (isBuilt()) return
+    rmSync(buildInfo, { force: true })
+    run('building', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
+  })
+}
+
+export const reportAndExit = (error) => {
+  process.stderr.write(`posthorn: ${error instanceof BootstrapError ? error.message : error.stack}\n`)
+  process.exit(1)
+}
