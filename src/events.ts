@@ -15,7 +15,8 @@ export type PosthornEvent =
   | { type: 'PartitionReady'; role: Role; partition: number }
   | { type: 'KafkaTrouble'; role: Role; code: ErrorCode; message: string }
   | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: string | null }
-  | { type: 'AccountPaused'; account: string; code: ErrorCode; message: string; action: string | null }
+  /** No connection is tried for a while; mail that waits is deferred, not lost. */
+  | { type: 'SmtpTrouble'; account: string; code: ErrorCode; message: string; action: string | null; retryInMs: number }
   | { type: 'RecordDeadLettered'; source: string; code: ErrorCode; message: string }
   | { type: 'FolderOpened'; account: string; folder: string; uidValidity: number; lastUid: number }
   | { type: 'FolderSynced'; account: string; folder: string; published: number; lastUid: number }

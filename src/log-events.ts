@@ -26,8 +26,10 @@ const describe = (event: PosthornEvent): [Level, string] => {
       return ['warn', 'trouble with Kafka, trying again']
     case 'MailSettled':
       return [event.status === 'DELIVERED' ? 'debug' : 'info', 'send request settled']
-    case 'AccountPaused':
-      return ['error', 'the server refuses this account']
+    case 'SmtpTrouble':
+      return event.code === 'SMTP_AUTHENTICATION_FAILED'
+        ? ['error', 'the SMTP server refuses the login: nothing is sent for this account']
+        : ['warn', 'trouble with an SMTP server, trying again']
     case 'RecordDeadLettered':
       return ['warn', 'record put on the dead letters']
     case 'FolderOpened':

@@ -113,16 +113,11 @@ export class SendMail implements SendFlow {
     const attempt = history.attempts + 1
     switch (outcome.kind) {
       case 'delivered':
-      case 'reject':
-        return {
-          kind: 'final',
-          status: finalStatus(recipients),
-          messageId,
-          recipients,
-          attempt,
-          serverMessageId,
-          error,
-        }
+      case 'reject': {
+        const status = finalStatus(recipients)
+        const reason = status === 'DELIVERED' ? null : toSendError(error)
+        return { kind: 'final', status, messageId, recipients, attempt, serverMessageId, error: reason }
+      }
       case 'retry':
         return this.#retry(job, messageId, recipients, error)
       case 'indeterminate':
