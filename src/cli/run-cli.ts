@@ -5,6 +5,7 @@ import { registerCheck } from './check.ts'
 import { registerCheckpoints } from './checkpoints.ts'
 import { CliContext, type CliPorts, type GlobalOptions, type Register } from './context.ts'
 import { registerDeadLetters } from './dead-letters.ts'
+import { registerDemo } from './demo.ts'
 import { writeText, type CliIo } from './io.ts'
 import { exitCodeOf, formatError } from './report-error.ts'
 import { registerMailbox } from './mailbox.ts'
@@ -15,6 +16,7 @@ import { registerTail } from './tail.ts'
 import { registerTopics } from './topics.ts'
 
 const commands: readonly Register[] = [
+  registerDemo,
   registerRun,
   registerCheck,
   registerSend,

@@ -1,0 +1,76 @@
+import { once } from 'node:events'
+import pino from 'pino'
+import type { Demo } from '../demo/run-demo.ts'
+import { Releasers } from '../lifecycle.ts'
+import { logEvents } from '../log-events.ts'
+import type { CliContext, Register } from './context.ts'
+
+export const registerDemo: Register = (program, context) => {
+  program
+    .command('demo')
+    .description('start Kafka, a mail server and an S3 server here, and send a mail once around through Posthorn')
+    .option('--once', 'end after the round trip, with its facts as one line of JSON')
+    .action(async ({ once: isOnce = false }: { once?: boolean }) => {
+      const releasers = new Releasers()
+      try {
+        const demo = await start(context, releasers)
+        if (isOnce) {
+          // Everything is stopped before the last line, so that whoever reads it finds nothing running.
+          await releasers.releaseAll()
+          await context.printJson(demo.summary)
+          return
+        }
+        await context.print(describe(demo))
+        if (!context.io.signal.aborted) await once(context.io.signal, 'abort')
+        context.progress('stopping')
+      } catch (error) {
+        if (!context.io.signal.aborted) throw error
+        context.progress('interrupted: stopping')
+        context.exitCode = 1
+      } finally {
+        await releasers.releaseAll()
+      }
+    })
+}
+
+const start = async (context: CliContext, releasers: Releasers): Promise<Demo> => {
+  const { env, signal, createId, now, stderr } = context.io
+  const { runDemo } = await import('../demo/run-demo.ts')
+  const log = pino({ level: context.options.debug === true ? 'debug' : 'warn', base: null }, stderr)
+  const isTerminal = 'isTTY' in stderr && stderr.isTTY === true
+  let shown = 0
+  return runDemo(releasers, {
+    env,
+    signal,
+    createId,
+    now,
+    random: Math.random,
+    emit: logEvents(log),
+    kafkaLog: (level, text) => log.debug({ kafka: level }, text),
+    say: (text) => context.progress(`• ${text}`),
+    showProgress: (text) => {
+      if (isTerminal) stderr.write(`\r\u001b[K  ${text}${text.includes('47 of 47') ? '\n' : ''}`)
+      else if (now() - shown > 1_000) {
+        shown = now()
+        context.progress(`  ${text}`)
+      }
+    },
+  })
+}
+
+const describe = ({ summary: { endpoints, seconds }, configFile }: Demo): string => `
+The round trip took ${seconds} s with everything that had to be started. It all runs on:
+
+  Kafka  ${endpoints.kafka}
+  SMTP   ${endpoints.smtp}
+  IMAP   ${endpoints.imap}
+  S3     ${endpoints.s3}
+
+The configuration is in ${configFile}. In another terminal, in this folder:
+
+  npx posthorn tail inbound --from-beginning --config ${configFile}
+  npx posthorn send --to demo@posthorn.example --subject Hi --text Hello --account demo --wait --config ${configFile}
+  npx posthorn check --config ${configFile}
+
+Ctrl-C ends everything.
+`
