@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const oldestNode = [20, 19]
+const maxOutputLines = 20
 const lockPatienceMs = 5 * 60_000
 
 class BootstrapError extends Error {}
@@ -23,8 +24,9 @@ const run = (title, command, args) => {
   process.stderr.write(`posthorn: ${title}\n`)
   const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' })
   if (status === 0) return
-  const output = error === undefined ? `${stdout}${stderr}`.trim() : error.message
-  throw new BootstrapError(`${title} failed:\n${output}`)
+  const output = error === undefined ? `${stdout}${stderr}`.trim().split('\n') : [error.message]
+  // The reason comes first; npm goes on with its whole manual.
+  throw new BootstrapError([`${title} failed:`, ...output.slice(0, maxOutputLines)].join('\n'))
 }
 
 const isInstalled = () =>
