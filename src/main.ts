@@ -92,6 +92,7 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
         inputTopics,
         stateTopic,
         createOwner,
+        sessionTimeoutMs: config.kafka.sessionTimeoutMs,
         events: {
           joined: (partitions) => emit({ type: 'GroupJoined', role, partitions }),
           partitionReady: (partition) => emit({ type: 'PartitionReady', role, partition }),

@@ -45,6 +45,7 @@ export const compileKafka = (source: KafkaSource, compilation: Compilation): Kaf
     tls: tls === false ? null : compileTls(tls, ['kafka', 'ssl'], compilation),
     sasl: source.sasl === undefined ? null : compileSasl(source.sasl, compilation),
     group: source.group,
+    sessionTimeoutMs: source.sessionTimeout,
     topics: { ...source.topics, replication: source.topics.replication ?? null },
   }
 }

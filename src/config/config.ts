@@ -44,6 +44,8 @@ export interface KafkaConfig {
   readonly sasl: KafkaSaslConfig | null
   /** Prefix of the consumer groups and transactional ids. */
   readonly group: string
+  /** Silence after which the group gives a worker up. */
+  readonly sessionTimeoutMs: number
   readonly topics: TopicsConfig
 }
 

@@ -15,6 +15,7 @@ import {
   line,
   oneOf,
   secret,
+  sessionTimeout,
   size,
   topic,
   url,
@@ -67,6 +68,11 @@ const kafka = z.strictObject({
     .describe('TLS: `true` for the public certificate authorities, or an object.'),
   sasl: sasl.optional().describe('Login. Without it: none.'),
   group: line(200, 'a name').prefault('posthorn').describe('Prefix of the consumer groups and transactional ids.'),
+  sessionTimeout: sessionTimeout
+    .prefault('30s')
+    .describe(
+      'Silence after which the group gives a worker up and another takes its partitions over. Brokers take 6 s or more.',
+    ),
   topics: topics.prefault({}).describe('Names of the topics, and how missing ones are created.'),
 })
 

@@ -36,6 +36,8 @@ export const durationLabel = boundedDuration(1, longestDuration).meta({ title: '
 export const duration = durationLabel.transform(parseDurationMs)
 /** A time that a timer waits. */
 export const timerDuration = boundedDuration(10, longestTimer).meta({ title: 'duration' }).transform(parseDurationMs)
+/** The range that brokers take by default (`group.min.session.timeout.ms` to a practical most). */
+export const sessionTimeout = boundedDuration(6_000, 300_000).meta({ title: 'duration' }).transform(parseDurationMs)
 
 const sizeRule = 'must be a size: an integer and B, KB, MB or GB, such as 25MB'
 export const size = z

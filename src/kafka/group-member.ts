@@ -35,23 +35,18 @@ export interface GroupMemberOptions {
   stateTopic: string
   createOwner: CreateOwner
   events: GroupMemberEvents
-  sessionTimeoutMs?: number
-  rebalanceTimeoutMs?: number
-  /** Time for owners to drain before a rebalance; below the session timeout, as no heartbeat is sent meanwhile. */
-  drainTimeoutMs?: number
-  transactionTimeoutMs?: number
+  /** Silence after which the group gives this member up. */
+  sessionTimeoutMs: number
 }
 
-const defaults = {
-  sessionTimeoutMs: 30_000,
-  rebalanceTimeoutMs: 60_000,
-  drainTimeoutMs: 12_000,
-  transactionTimeoutMs: 60_000,
-}
+const rebalanceTimeoutMs = 60_000
+const transactionTimeoutMs = 60_000
+/** Time for owners to drain before a rebalance: no heartbeat is sent meanwhile, so part of the session timeout. */
+const drainShare = 0.4
 const pause = { firstMs: 100, maxMs: 10_000 }
 
 export class GroupMember {
-  readonly #options: GroupMemberOptions & typeof defaults
+  readonly #options: GroupMemberOptions
   readonly #topics: string[]
   readonly #consumer: Consumer
   readonly #held = new Map<number, HeldPartition>()
@@ -65,13 +60,13 @@ export class GroupMember {
   #restarting: Promise<void> | null = null
 
   constructor(options: GroupMemberOptions) {
-    this.#options = { ...defaults, ...options }
+    this.#options = options
     this.#topics = [...options.inputTopics, options.stateTopic]
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
       partitionAssigners: [coPartitionAssigner({ owned: () => this.partitions, beforeJoin: () => this.#drainAll() })],
-      sessionTimeout: this.#options.sessionTimeoutMs,
-      rebalanceTimeout: this.#options.rebalanceTimeoutMs,
+      sessionTimeout: options.sessionTimeoutMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: 1_000,
       // A partition that is resumed joins the next fetch, and heartbeats go out between fetches: keep them short.
       maxWaitTimeInMs: 100,
@@ -146,7 +141,7 @@ export class GroupMember {
   }
 
   #hold(partition: number): void {
-    const { kafka, admin, groupId, inputTopics, stateTopic, events, transactionTimeoutMs } = this.#options
+    const { kafka, admin, groupId, inputTopics, stateTopic, events } = this.#options
     const abort = new AbortController()
     const ledger = new PartitionLedger({
       kafka,
@@ -219,7 +214,7 @@ export class GroupMember {
   }
 
   async #drainAll(): Promise<void> {
-    const signal = AbortSignal.timeout(this.#options.drainTimeoutMs)
+    const signal = AbortSignal.timeout(this.#options.sessionTimeoutMs * drainShare)
     await Promise.all([...this.#held.values()].map(({ owner }) => owner.drain(signal)))
   }
 

@@ -8,34 +8,32 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
+import { readCacheSettings } from '../../src/embedded/cache-settings.ts'
 
 const run = promisify(execFile)
 const installTimeoutMs = 120_000
 
-const cacheFolder = (): string => process.env.POSTHORN_CACHE ?? join(homedir(), '.cache', 'posthorn')
+const cacheFolder = (): string => readCacheSettings(process.env, homedir()).cacheDir
 
 /** A whole run of a script: what it prints to `input`. Rejects with its last words when it fails. */
 export type Script = (file: string, args: string[], input: string) => Promise<string>
 
 /**
- * A way to run Python scripts with one package.
+ * A way to run Python scripts with packages.
  *
- * @param requirement such as `fastavro==1.13.1`
- * @returns null where this machine has no Python 3 with pip
+ * @param requirements such as `fastavro==1.13.1`
+ * @throws where this machine has no Python 3 with pip: a check that can't be made has failed
  */
-export const pythonWith = async (requirement: string): Promise<Script | null> => {
-  const tag = await run('python3', ['-c', 'import sys, pip; print(sys.implementation.cache_tag)']).then(
-    ({ stdout }) => stdout.trim(),
-    () => null,
-  )
-  if (tag === null) return null
+export const pythonWith = async (...requirements: string[]): Promise<Script> => {
+  const { stdout } = await run('python3', ['-c', 'import sys, pip; print(sys.implementation.cache_tag)'])
+  const tag = stdout.trim()
   const parent = join(cacheFolder(), 'python')
-  const folder = join(parent, `${requirement}-${tag}`)
+  const folder = join(parent, `${requirements.join('+')}-${tag}`)
   if (!existsSync(folder)) {
     await mkdir(parent, { recursive: true })
     const partial = await mkdtemp(join(parent, 'partial-'))
     const options = ['--quiet', '--disable-pip-version-check', '--target', partial]
-    await run('python3', ['-m', 'pip', 'install', ...options, requirement], { timeout: installTimeoutMs })
+    await run('python3', ['-m', 'pip', 'install', ...options, ...requirements], { timeout: installTimeoutMs })
     // Another test process may have been faster: its folder is as good.
     await rename(partial, folder).catch(() => rm(partial, { recursive: true }))
   }

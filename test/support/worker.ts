@@ -1,0 +1,108 @@
+/** A Posthorn worker as its users run it: a process of its own, configured by a file, told to stop by signals. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { after } from 'node:test'
+import { stringify } from 'yaml'
+import { compileConfig } from '../../src/config/compile-config.ts'
+import type { Config } from '../../src/config/config.ts'
+import { testServers, uniqueName } from './servers.ts'
+
+const command = new URL('../../bin/posthorn.js', import.meta.url).pathname
+const topicNames = [
+  'sendRequests',
+  'sendRetries',
+  'sendResults',
+  'inbound',
+  'commands',
+  'commandResults',
+  'deadLetters',
+  'checkpoints',
+  'oauthTokens',
+] as const
+
+export interface Deployment {
+  config: Config
+  /** Path of the file that the workers read. */
+  configFile: string
+}
+
+/** A configuration for the shared servers that shares no topic, group or object with another test. */
+export const deploy = async (accounts: object, settings: object = {}): Promise<Deployment> => {
+  const { brokers, s3 } = await testServers()
+  const name = uniqueName('t')
+  const topics = Object.fromEntries(topicNames.map((topic) => [topic, `${name}.${topic}`]))
+  const text = stringify({
+    // The shortest that brokers take, so that a killed worker is soon replaced.
+    kafka: { brokers, group: name, sessionTimeout: '6s', topics: { ...topics, partitions: 4, replication: 1 } },
+    storage: { ...s3, region: 'us-east-1', prefix: name, pathStyle: true },
+    accounts,
+    ...settings,
+  })
+  const folder = await mkdtemp(join(tmpdir(), 'posthorn-worker-'))
+  after(() => rm(folder, { recursive: true, force: true }))
+  const configFile = join(folder, 'posthorn.yaml')
+  await writeFile(configFile, text)
+  const readFile = () => {
+    throw new Error('no file is referred to')
+  }
+  return { config: compileConfig(text, { fileName: configFile, env: {}, readFile }), configFile }
+}
+
+export interface LogLine {
+  event?: string
+  [field: string]: unknown
+}
+
+export class Worker {
+  readonly #child: ChildProcess
+  readonly #lines = new EventEmitter()
+  readonly log: LogLine[] = []
+  readonly exited: Promise<number | null>
+
+  constructor(configFile: string, args: readonly string[] = []) {
+    this.#child = spawn(process.execPath, [command, 'run', '--config', configFile, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    this.exited = once(this.#child, 'exit').then(([code]) => code as number | null)
+    if (this.#child.stderr === null) throw new Error('stderr is a pipe')
+    createInterface({ input: this.#child.stderr }).on('line', (line) => {
+      const entry: LogLine = line.startsWith('{') ? (JSON.parse(line) as LogLine) : { text: line }
+      this.log.push(entry)
+      this.#lines.emit('line', entry)
+    })
+    after(() => this.kill())
+  }
+
+  /** Waits for a line of the log, also one that has come already. Fails when the worker ends without it. */
+  async seen(isMeant: (entry: LogLine) => boolean): Promise<LogLine> {
+    const found = this.log.find(isMeant)
+    if (found !== undefined) return found
+    return new Promise((resolve, reject) => {
+      const onLine = (entry: LogLine) => {
+        if (!isMeant(entry)) return
+        this.#lines.off('line', onLine)
+        resolve(entry)
+      }
+      this.#lines.on('line', onLine)
+      void this.exited.then((code) => {
+        reject(new Error(`the worker ended with ${code}: ${JSON.stringify(this.log.slice(-5))}`))
+      })
+    })
+  }
+
+  /** SIGTERM. @returns the exit code */
+  async stop(): Promise<number | null> {
+    this.#child.kill('SIGTERM')
+    return this.exited
+  }
+
+  /** SIGKILL: no last word. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.exited
+  }
+}
