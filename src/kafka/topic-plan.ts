@@ -46,6 +46,8 @@ export interface ExistingTopic {
   cleanup: string
   minInsyncReplicas: number | null
   maxMessageBytes: number | null
+  /** Whether every partition has a leader and can be used. */
+  isLed: boolean
 }
 
 export interface TopicProblem {

@@ -1,7 +1,7 @@
 /** Creates the topics that are missing and refuses those that can't work. */
 import { setTimeout as delay } from 'node:timers/promises'
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs'
-import { PosthornError } from '../errors.ts'
+import { isPosthornError, PosthornError } from '../errors.ts'
 import { classifyKafkaError } from './classify-kafka-error.ts'
 import {
   findTopicProblems,
@@ -58,6 +58,7 @@ export const describeTopics = async (
           cleanup: config.get('cleanup.policy') ?? 'delete',
           minInsyncReplicas: readNumber('min.insync.replicas'),
           maxMessageBytes: readNumber('max.message.bytes'),
+          isLed: partitions.every(({ leader }) => leader >= 0),
         }
         return [name, topic]
       }),
@@ -90,19 +91,24 @@ export const refuseTopics = (problems: readonly TopicProblem[]): void => {
   throw new PosthornError('KAFKA_TOPIC_UNSUITABLE', message, { stage: 'start', action })
 }
 
-/** Metadata reaches the brokers after the topic is made; until then a client would find no partition or no leader. */
-const waitForLeaders = async (admin: TopicAdmin, plans: readonly TopicPlan[], timeoutMs: number): Promise<void> => {
+/**
+ * Metadata reaches each broker some time after the topic was made; until then a client finds no topic, no partition or no
+ * leader.
+ */
+const awaitTopics = async (
+  admin: TopicAdmin,
+  names: readonly string[],
+  timeoutMs: number,
+): Promise<Map<string, ExistingTopic>> => {
   const deadline = Date.now() + timeoutMs
   for (;;) {
-    const present = new Set(await admin.listTopics())
-    const topics = plans.map(({ name }) => name)
-    if (topics.every((name) => present.has(name))) {
-      const metadata = await admin.fetchTopicMetadata({ topics })
-      const isLed = metadata.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
-      if (isLed) return
-    }
+    const existing = await describeTopics(admin, names).catch((error: unknown) => {
+      if (isPosthornError(error) && error.code === 'KAFKA_TOPIC_UNSUITABLE' && error.retryable) return null
+      throw error
+    })
+    if (existing !== null && names.every((name) => existing.get(name)?.isLed === true)) return existing
     if (Date.now() >= deadline) {
-      const message = `new topics have no leader after ${timeoutMs / 1_000} s: ${topics.join(', ')}`
+      const message = `topics have no leader after ${timeoutMs / 1_000} s: ${names.join(', ')}`
       throw new PosthornError('KAFKA_FAILED', message, {
         stage: 'start',
         retryable: true,
@@ -136,11 +142,10 @@ export const ensureTopics = async (
       waitForLeaders: false,
       timeout: timeoutMs,
     })
-    await waitForLeaders(admin, missing, timeoutMs)
   } catch (error) {
     throw classifyKafkaError(error, 'start')
   }
   // Another process, with another configuration, may have been faster.
-  refuseTopics(findTopicProblems(plans, await describeTopics(admin, names)))
+  refuseTopics(findTopicProblems(plans, await awaitTopics(admin, names, timeoutMs)))
   return created ? missing.map(({ name }) => name) : []
 }

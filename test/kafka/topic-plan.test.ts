@@ -45,6 +45,7 @@ const existing = (name: string, changes: Partial<ExistingTopic> = {}): [string, 
     cleanup: planOf(name).cleanup,
     minInsyncReplicas: 2,
     maxMessageBytes: 1_048_588,
+    isLed: true,
     ...changes,
   },
 ]

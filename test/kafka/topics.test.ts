@@ -138,6 +138,22 @@ describe('ensureTopics', () => {
     assert.ok((admin.topics.get('commands')?.leaderless ?? 0) < 0)
   })
 
+  it('waits for a broker that has not heard of a new topic yet', async () => {
+    const admin = new FakeAdmin()
+    const { fetchTopicMetadata } = admin
+    let calls = 0
+    admin.fetchTopicMetadata = async (request) => {
+      calls += 1
+      if (calls > 1) return fetchTopicMetadata(request)
+      throw Object.assign(new Error('unknown topic'), {
+        name: 'KafkaJSProtocolError',
+        type: 'UNKNOWN_TOPIC_OR_PARTITION',
+      })
+    }
+    assert.deepEqual(await ensureTopics(admin.port, [commands]), ['commands'])
+    assert.equal(calls, 2)
+  })
+
   it('gives up on a leader that never comes', async () => {
     const admin = new FakeAdmin()
     admin.leaderlessAfterCreate = 1_000
@@ -181,6 +197,7 @@ describe('describeTopics', () => {
             cleanup: 'delete',
             minInsyncReplicas: null,
             maxMessageBytes: null,
+            isLed: true,
           },
         ],
       ]),
