@@ -46,13 +46,14 @@ const withLock = (work) => {
   const lock = join(root, '.posthorn')
   mkdirSync(lock, { recursive: true })
   const path = join(lock, 'bootstrap.lock')
-  for (const start = Date.now(); ; ) {
+  for (const start = Date.now(); ;) {
     try {
       closeSync(openSync(path, 'wx'))
       break
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
-      if (Date.now() - start > lockPatienceMs || Date.now() - modifiedAt(path) > lockPatienceMs) rmSync(path, { force: true })
+      if (Date.now() - start > lockPatienceMs || Date.now() - modifiedAt(path) > lockPatienceMs)
+        rmSync(path, { force: true })
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
     }
   }
@@ -67,7 +68,9 @@ const withLock = (work) => {
 export const bootstrap = () => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
-    throw new BootstrapError(`Node ${process.versions.node} is too old: Posthorn needs ${oldestNode.join('.')} or newer`)
+    throw new BootstrapError(
+      `Node ${process.versions.node} is too old: Posthorn needs ${oldestNode.join('.')} or newer`,
+    )
   }
   if (isInstalled() && isBuilt()) return
   withLock(() => {

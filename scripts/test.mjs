@@ -1,8 +1,8 @@
 // `npm test`: installs what is missing, runs the fast tests, then the suites on real servers.
 //
 // The rule: a test under test/integration/ needs servers, which are started once, here, and handed to the test
-// processes by environment; every other test needs nothing but Node (`--fast` runs only those). A test file of test/integration/ that is run by
-// itself starts its own. With file names as arguments, only those run.
+// processes by environment; every other test needs nothing but Node (`--fast` runs only those). With file names as
+// arguments, only those run.
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -12,7 +12,11 @@ import { bootstrap, reportAndExit } from './bootstrap.mjs'
 
 const integration = join('test', 'integration')
 const isTest = (path) => path.endsWith('.test.ts')
-const all = () => readdirSync('test', { recursive: true }).map((path) => join('test', path)).filter(isTest).sort()
+const all = () =>
+  readdirSync('test', { recursive: true })
+    .map((path) => join('test', path))
+    .filter(isTest)
+    .sort()
 
 const node = (args, env = {}) =>
   new Promise((resolve) => {
@@ -21,7 +25,7 @@ const node = (args, env = {}) =>
   })
 
 const runTests = (files, options = [], env = {}) =>
-  node(['--import', 'tsx', '--test', '--test-timeout=300000', ...options, ...files], env)
+  node(['--import', 'tsx', '--test', '--test-timeout=180000', ...options, ...files], env)
 
 process.chdir(new URL('..', import.meta.url).pathname)
 try {

@@ -43,7 +43,9 @@ try {
        <version>1</version><dependencies>${roots.map(toXml).join('')}</dependencies></project>`,
     )
     const goal = ['-q', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime']
-    execFileSync('mvn', [...goal, `-DoutputDirectory=${target}`, '-Dmdep.useRepositoryLayout=true'], { stdio: 'inherit' })
+    execFileSync('mvn', [...goal, `-DoutputDirectory=${target}`, '-Dmdep.useRepositoryLayout=true'], {
+      stdio: 'inherit',
+    })
     lock[name] = readdirSync(target, { recursive: true })
       .filter((path) => path.endsWith('.jar'))
       .sort()

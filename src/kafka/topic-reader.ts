@@ -9,6 +9,7 @@
  * END_BATCH_PROCESS events, whose `lastOffset` counts them, and not from the records that arrive.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import type { Admin, Consumer, Kafka } from 'kafkajs'
 import { PosthornError } from '../errors.ts'
@@ -27,12 +28,27 @@ export interface TopicReaderOptions {
   signal?: AbortSignal
 }
 
+const offsetAttempts = 50
+const offsetPauseMs = 100
+
 /** Records that wait for the reader's user before the broker is asked for no more. */
 const bufferedRecords = 500
 
 interface Span {
   next: number
   end: number
+}
+
+/** A leader may be moving, and a new topic's leader may not act as one yet: kafkajs gives up on that at once. */
+const fetchOffsets = async (admin: Admin, topic: string): ReturnType<Admin['fetchTopicOffsets']> => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await admin.fetchTopicOffsets(topic)
+    } catch (error) {
+      if (!classifyKafkaError(error, 'start').retryable || attempt === offsetAttempts) throw error
+      await delay(offsetPauseMs)
+    }
+  }
 }
 
 const fetchSpans = async (admin: Admin, { topic, from, untilEnd }: TopicReaderOptions): Promise<Map<number, Span>> => {
@@ -43,7 +59,7 @@ const fetchSpans = async (admin: Admin, { topic, from, untilEnd }: TopicReaderOp
       action: 'Check the name; posthorn topics create makes the topics of the configuration.',
     })
   }
-  const offsets = await admin.fetchTopicOffsets(topic)
+  const offsets = await fetchOffsets(admin, topic)
   return new Map(
     offsets.map(({ partition, low, high }) => [
       partition,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import nodemailer from 'nodemailer'
 import type { InboundAttachment } from '../../src/avro/records.ts'
 import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
@@ -58,7 +58,7 @@ const deliver = async (address: string): Promise<Map<string, Sent>> => {
   return sent
 }
 
-test('500 messages are published exactly once through kills in the middle, as a reader in Python sees it', async () => {
+test('500 messages are published exactly once through kills in the middle, as a reader in Python sees it', async (t) => {
   const { mail, brokers } = await testServers()
   const address = `${uniqueName('restart')}@example.com`
   const imap = {
@@ -69,19 +69,19 @@ test('500 messages are published exactly once through kills in the middle, as a 
     auth: { user: address, password: 'any' },
   }
   const receive = [{ folder: 'INBOX', start: 'earliest', after: { move: 'Processed' }, poll: '1s' }]
-  const { config, configFile } = await deploy({ inbox: { imap, receive } })
-  const cluster = new Cluster(config)
+  const { config, configFile } = await deploy(t, { inbox: { imap, receive } })
+  const cluster = new Cluster(t, config)
   const { inbound } = config.kafka.topics
   const sent = await deliver(address)
 
   for (const enough of [1, 150, 300]) {
-    const worker = new Worker(configFile)
+    const worker = new Worker(t, configFile)
     await worker.seen(({ event }) => event === 'Started')
     const before = await cluster.take(inbound, enough)
     await worker.kill()
     assert.ok(before.length < count, 'killed in the middle')
   }
-  const last = new Worker(configFile)
+  const last = new Worker(t, configFile)
   await cluster.take(inbound, count)
   await last.seen(({ event }) => event === 'FolderSynced')
   assert.equal(await last.stop(), 0)
@@ -95,7 +95,7 @@ test('500 messages are published exactly once through kills in the middle, as a 
 
   assert.ok(config.storage)
   const store = createS3AttachmentStore(config.storage)
-  after(() => store.close())
+  t.after(() => store.close())
   for (const { key, headers, dedupeId, messageId, subject, attachments } of read) {
     const original = sent.get(messageId)
     assert.ok(original)
@@ -117,7 +117,7 @@ test('500 messages are published exactly once through kills in the middle, as a 
 
   assert.ok(config.accounts['inbox']?.imap)
   const mailbox = await connectMailbox(config.accounts['inbox'].imap)
-  after(() => mailbox.close())
+  t.after(() => mailbox.close())
   await mailbox.open('INBOX', { readOnly: true })
   assert.deepEqual(await mailbox.searchUids({}, 1), [], 'the after-read action is done for all')
   await mailbox.open('Processed', { readOnly: true })

@@ -1,5 +1,5 @@
 /** Plain Kafka clients for tests that look at Posthorn from outside. */
-import { after } from 'node:test'
+import type { TestContext } from 'node:test'
 import { createCodec } from '../../src/avro/codec.ts'
 import type { RecordName, RecordTypes } from '../../src/avro/records.ts'
 import { loadSchemas } from '../../src/avro/schema-store.ts'
@@ -15,10 +15,10 @@ export class Cluster {
   readonly #kafka
   readonly #producer
 
-  constructor(config: Config) {
+  constructor(t: TestContext, config: Config) {
     this.#kafka = createKafka(config.kafka, { clientId: 'test', patience: 'worker', log: () => undefined })
     this.#producer = createRecordProducer(this.#kafka)
-    after(() => this.#producer.close())
+    t.after(() => this.#producer.close())
   }
 
   send(records: readonly OutgoingRecord[]): Promise<void> {

@@ -1,9 +1,5 @@
-/**
- * Real servers for the suites under test/integration/: those that `npm test` has started, or, when one file is run by
- * itself, servers of its own that end with it.
- */
+/** The real servers that `npm test` has started for the suites under test/integration/. */
 import { randomUUID } from 'node:crypto'
-import { after } from 'node:test'
 
 export interface TestServers {
   brokers: string[]
@@ -12,19 +8,11 @@ export interface TestServers {
   s3: { endpoint: string; bucket: string; accessKeyId: string; secretAccessKey: string }
 }
 
-const startOwn = async (): Promise<TestServers> => {
-  const { startSharedServers } = await import('../../scripts/shared-servers.mjs')
-  const { servers, stop } = await startSharedServers()
-  after(stop)
-  return servers
-}
-
-let servers: Promise<TestServers> | null = null
-
-export const testServers = (): Promise<TestServers> => {
+/** @throws when the suite was not started by `npm test`: without its servers it has failed, not been skipped */
+export const testServers = async (): Promise<TestServers> => {
   const shared = process.env['POSTHORN_TEST_SERVERS']
-  servers ??= shared === undefined ? startOwn() : Promise.resolve(JSON.parse(shared) as TestServers)
-  return servers
+  if (shared === undefined) throw new Error('run it by: npm test -- test/integration/<file>')
+  return JSON.parse(shared) as TestServers
 }
 
 /** A name that no other test uses. */

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { after } from 'node:test'
+import type { TestContext } from 'node:test'
 import { stringify } from 'yaml'
 import { compileConfig } from '../../src/config/compile-config.ts'
 import type { Config } from '../../src/config/config.ts'
@@ -31,7 +31,7 @@ export interface Deployment {
 }
 
 /** A configuration for the shared servers that shares no topic, group or object with another test. */
-export const deploy = async (accounts: object, settings: object = {}): Promise<Deployment> => {
+export const deploy = async (t: TestContext, accounts: object, settings: object = {}): Promise<Deployment> => {
   const { brokers, s3 } = await testServers()
   const name = uniqueName('t')
   const topics = Object.fromEntries(topicNames.map((topic) => [topic, `${name}.${topic}`]))
@@ -43,7 +43,7 @@ export const deploy = async (accounts: object, settings: object = {}): Promise<D
     ...settings,
   })
   const folder = await mkdtemp(join(tmpdir(), 'posthorn-worker-'))
-  after(() => rm(folder, { recursive: true, force: true }))
+  t.after(() => rm(folder, { recursive: true, force: true }))
   const configFile = join(folder, 'posthorn.yaml')
   await writeFile(configFile, text)
   const readFile = () => {
@@ -63,7 +63,7 @@ export class Worker {
   readonly log: LogLine[] = []
   readonly exited: Promise<number | null>
 
-  constructor(configFile: string, args: readonly string[] = []) {
+  constructor(t: TestContext, configFile: string, args: readonly string[] = []) {
     this.#child = spawn(process.execPath, [command, 'run', '--config', configFile, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -74,7 +74,7 @@ export class Worker {
       this.log.push(entry)
       this.#lines.emit('line', entry)
     })
-    after(() => this.kill())
+    t.after(() => this.kill())
   }
 
   /** Waits for a line of the log, also one that has come already. Fails when the worker ends without it. */
