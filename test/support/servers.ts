@@ -6,6 +6,8 @@ export interface TestServers {
   /** GreenMail: any user with any password. */
   mail: { host: string; smtpPort: number; imapPort: number }
   s3: { endpoint: string; bucket: string; accessKeyId: string; secretAccessKey: string }
+  /** URL of the Confluent-compatible API of an Apicurio registry whose global rule is FULL compatibility. */
+  registry: string
 }
 
 /** @throws when the suite was not started by `npm test`: without its servers it has failed, not been skipped */
