@@ -189,7 +189,8 @@ export class SmtpSender {
   #onClosed(session: SmtpSession, error: PosthornError | null): void {
     this.#sessions.delete(session)
     this.#takeOut(session)
-    if (error !== null && session.settled === 0 && error.code !== 'STOPPED') this.#failed(error)
+    // A mail whose own content breaks off says nothing about the server.
+    if (error?.code.startsWith('SMTP_') === true && session.settled === 0) this.#failed(error)
     this.#dispatch()
   }
 

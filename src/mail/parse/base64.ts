@@ -29,21 +29,25 @@ const maxHeldLine = 64 * 1024
 
 const isBlank = (byte: number): boolean => byte === 32 || byte === 9 || byte === cr || byte === lf
 
-/** Length of the equal lines that begin at `from`, and the offset at which they end. */
-const equalLines = (chunk: Buffer, from: number): { length: number; breakLength: number; end: number } | null => {
+/** The block of lines of equal length that begins at `from`; null where no two lines are alike. */
+const equalLines = (chunk: Buffer, from: number): { decodedLength: number; end: number } | null => {
   const firstBreak = chunk.indexOf(lf, from)
   if (firstBreak < 0) return null
   const hasCr = firstBreak > from && chunk[firstBreak - 1] === cr
-  const breakLength = hasCr ? 2 : 1
-  const length = firstBreak + 1 - breakLength - from
+  const length = firstBreak - from - (hasCr ? 1 : 0)
   if (length < 4 || length % 4 !== 0 || length > 4096) return null
-  const stride = length + breakLength
-  const last = Math.min(chunk.length, from + Math.max(stride, blockBytes)) - stride
+  const stride = firstBreak + 1 - from
+  const last = Math.min(chunk.length, from + blockBytes) - stride
   let end = from
   for (; end <= last; end += stride) {
     if (chunk[end + stride - 1] !== lf || (hasCr && chunk[end + length] !== cr)) break
   }
-  return { length, breakLength, end }
+  return end === from ? null : { decodedLength: ((end - from) / stride) * length * 0.75, end }
+}
+
+interface Output {
+  bytes: Buffer
+  length: number
 }
 
 export class Base64Decoder {
@@ -51,9 +55,8 @@ export class Base64Decoder {
   /** Bits of the characters of an unfinished group of four, and how many there are. */
   #bits = 0
   #count = 0
-  #padded = false
-  #ended = false
-  /** After padding: the line that is being judged. */
+  #state: 'run' | 'padded' | 'ended' = 'run'
+  /** After padding: the beginning of the line that is to be judged. */
   #held: Buffer[] = []
   #heldLength = 0
 
@@ -62,136 +65,122 @@ export class Base64Decoder {
   }
 
   write(chunk: Buffer): Buffer {
-    const output = Buffer.allocUnsafe(Math.ceil((this.#heldLength + chunk.length + 4) * 0.75) + 3)
-    let length = 0
+    const output = newOutput(this.#heldLength + chunk.length)
     let at = 0
-    while (at < chunk.length && !this.#ended) {
-      if (this.#padded) {
-        const lineEnd = chunk.indexOf(lf, at)
-        const end = lineEnd < 0 ? chunk.length : lineEnd + 1
-        this.#hold(chunk.subarray(at, end))
-        at = end
-        if (lineEnd >= 0) length = this.#judge(output, length)
-        continue
-      }
-      if (this.#count === 0) {
-        const native = this.#native(chunk, at, output, length)
-        if (native > 0) {
-          at += native
-          length = this.#written
-          continue
-        }
-      }
-      const next = chunk.indexOf(lf, at)
-      const end = next < 0 ? chunk.length : next + 1
-      length = this.#slow(chunk, at, end, output, length)
-      at = this.#stopped
+    while (at < chunk.length && this.#state !== 'ended') {
+      at = this.#state === 'padded' ? this.#judge(chunk, at, output) : this.#run(chunk, at, output)
     }
-    return output.subarray(0, length)
+    return output.bytes.subarray(0, output.length)
   }
 
   end(): Buffer {
-    const output = Buffer.allocUnsafe(Math.ceil((this.#heldLength + 4) * 0.75) + 3)
-    let length = 0
-    if (this.#padded && !this.#ended) length = this.#judge(output, length)
-    return output.subarray(0, this.#finishGroup(output, length))
+    const output = newOutput(this.#heldLength)
+    if (this.#heldLength > 0) this.#decodeHeld(output)
+    this.#finishGroup(output)
+    return output.bytes.subarray(0, output.length)
   }
 
-  #written = 0
-  #stopped = 0
-
-  /** Decodes a block of equal lines; returns the bytes read, 0 when there is no such block. */
-  #native(chunk: Buffer, at: number, output: Buffer, length: number): number {
-    const lines = equalLines(chunk, at)
-    if (lines === null || lines.end === at) return 0
-    const block = chunk.subarray(at, lines.end)
-    if (block.includes(pad) || block.includes(dash) || block.includes(underscore)) return 0
-    const expected = ((block.length / (lines.length + lines.breakLength)) * lines.length * 3) / 4
-    const written = output.write(block.toString('latin1'), length, 'base64')
-    if (written !== expected) return 0
-    this.#written = length + written
-    return block.length
+  /** Decodes as much as it can in one go; returns where it stopped. */
+  #run(chunk: Buffer, at: number, output: Output): number {
+    const block = this.#count === 0 ? equalLines(chunk, at) : null
+    if (block === null) {
+      const lineFeed = chunk.indexOf(lf, at)
+      return this.#decode(chunk, at, lineFeed < 0 ? chunk.length : lineFeed + 1, output)
+    }
+    const lines = chunk.subarray(at, block.end)
+    if (!lines.includes(pad) && !lines.includes(dash) && !lines.includes(underscore)) {
+      const written = output.bytes.write(lines.toString('latin1'), output.length, 'base64')
+      if (written === block.decodedLength) {
+        output.length += written
+        return block.end
+      }
+    }
+    return this.#decode(chunk, at, block.end, output)
   }
 
-  /** Decodes by table up to `end` or to the end of the padding; sets where it stopped. */
-  #slow(chunk: Buffer, from: number, end: number, output: Buffer, start: number): number {
+  /** Decodes by table up to `end` or to the first padding; returns where it stopped. */
+  #decode(chunk: Buffer, from: number, end: number, output: Output): number {
+    const { bytes } = output
+    let { length } = output
     let bits = this.#bits
     let count = this.#count
-    let length = start
     let at = from
+    let byte = 0
     for (; at < end; at++) {
-      const byte = chunk[at] as number
+      byte = chunk[at] as number
       const value = table[byte] as number
       if (value >= 0) {
         bits = (bits << 6) | value
         if (++count === 4) {
-          output[length++] = bits >> 16
-          output[length++] = bits >> 8
-          output[length++] = bits
+          bytes[length++] = bits >> 16
+          bytes[length++] = bits >> 8
+          bytes[length++] = bits
           bits = 0
           count = 0
         }
       } else if (byte === pad) {
-        this.#bits = bits
-        this.#count = count
-        length = this.#finishGroup(output, length)
-        this.#padded = true
-        this.#stopped = at + 1
-        return length
+        break
       } else if (!isBlank(byte)) {
         this.#defects.add('base64: characters outside the alphabet were ignored')
       }
     }
     this.#bits = bits
     this.#count = count
-    this.#stopped = end
-    return length
+    output.length = length
+    if (at === end) return end
+    this.#finishGroup(output)
+    this.#state = 'padded'
+    return at + 1
   }
 
-  #finishGroup(output: Buffer, start: number): number {
-    let length = start
+  #finishGroup(output: Output): void {
     if (this.#count === 1) this.#defects.add('base64: incomplete at the end; the whole bytes were kept')
-    if (this.#count === 2) output[length++] = this.#bits >> 4
+    if (this.#count === 2) output.bytes[output.length++] = this.#bits >> 4
     if (this.#count === 3) {
-      output[length++] = this.#bits >> 10
-      output[length++] = this.#bits >> 2
+      output.bytes[output.length++] = this.#bits >> 10
+      output.bytes[output.length++] = this.#bits >> 2
     }
     this.#bits = 0
     this.#count = 0
-    return length
   }
 
-  #hold(piece: Buffer): void {
-    this.#heldLength += piece.length
-    if (this.#heldLength > maxHeldLine) {
-      this.#stop()
-      return
+  /** After padding: takes one line, which goes on with the content only if it is base64 throughout. */
+  #judge(chunk: Buffer, at: number, output: Output): number {
+    const lineFeed = chunk.indexOf(lf, at)
+    const end = lineFeed < 0 ? chunk.length : lineFeed + 1
+    if (!isBase64(chunk, at, end) || this.#heldLength + end - at > maxHeldLine) {
+      this.#defects.add('base64: text after the end was left out')
+      this.#state = 'ended'
+      this.#held = []
+      this.#heldLength = 0
+    } else if (lineFeed < 0) {
+      this.#held.push(Buffer.from(chunk.subarray(at)))
+      this.#heldLength += end - at
+    } else {
+      this.#decodeHeld(output)
+      this.#decodeAll(chunk, at, end, output)
     }
-    this.#held.push(Buffer.from(piece))
+    return end
   }
 
-  #stop(): void {
-    this.#defects.add('base64: text after the end was left out')
-    this.#ended = true
+  #decodeHeld(output: Output): void {
+    const held = Buffer.concat(this.#held)
     this.#held = []
     this.#heldLength = 0
+    this.#decodeAll(held, 0, held.length, output)
   }
 
-  /** Decodes the held line if it is base64 throughout, else ends the content. */
-  #judge(output: Buffer, start: number): number {
-    const line = Buffer.concat(this.#held)
-    this.#held = []
-    this.#heldLength = 0
-    let length = start
-    if (line.some((byte) => table[byte] === invalid && byte !== pad && !isBlank(byte))) {
-      this.#stop()
-      return length
-    }
-    let at = 0
-    while (at < line.length) {
-      length = this.#slow(line, at, line.length, output, length)
-      at = this.#stopped
-    }
-    return length
+  #decodeAll(bytes: Buffer, from: number, end: number, output: Output): void {
+    for (let at = from; at < end;) at = this.#decode(bytes, at, end, output)
   }
+}
+
+const newOutput = (encoded: number): Output => ({ bytes: Buffer.allocUnsafe(Math.ceil(encoded * 0.75) + 6), length: 0 })
+
+const isBase64 = (bytes: Buffer, from: number, end: number): boolean => {
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at] as number
+    if (table[byte] === invalid && byte !== pad && !isBlank(byte)) return false
+  }
+  return true
 }

@@ -37,7 +37,8 @@ export const decodeIso2022Jp = (bytes: Buffer): string => {
 }
 
 const decodeLines = (bytes: Buffer): string => {
-  const euc: number[] = []
+  const euc = Buffer.allocUnsafe(bytes.length * 2)
+  let length = 0
   let set: 'ascii' | 'kanji' | 'kanji2' | 'kana' = 'ascii'
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number
@@ -52,18 +53,19 @@ const decodeLines = (bytes: Buffer): string => {
     }
     if (byte === 0x0a || byte === 0x0d) set = 'ascii'
     if (set === 'ascii' || byte < 0x21 || byte > 0x7e) {
-      euc.push(byte)
+      euc[length++] = byte
     } else if (set === 'kana') {
-      euc.push(0x8e, byte | 0x80)
+      euc[length++] = 0x8e
+      euc[length++] = byte | 0x80
     } else {
-      if (set === 'kanji2') euc.push(0x8f)
-      euc.push(byte | 0x80)
+      if (set === 'kanji2') euc[length++] = 0x8f
+      euc[length++] = byte | 0x80
       const next = bytes[at + 1] ?? 0
       if (next >= 0x21 && next <= 0x7e) {
-        euc.push(next | 0x80)
+        euc[length++] = next | 0x80
         at++
       }
     }
   }
-  return iconv.decode(Buffer.from(euc), 'euc-jp')
+  return iconv.decode(euc.subarray(0, length), 'euc-jp')
 }
