@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { stringify } from 'yaml'
-import { compileConfig } from '../../src/config/compile-config.ts'
 import type { Config } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
 import { testServers, uniqueName } from './servers.ts'
 
 const command = new URL('../../bin/posthorn.js', import.meta.url).pathname
@@ -31,7 +31,13 @@ export interface Deployment {
 }
 
 /** A configuration for the shared servers that shares no topic, group or object with another test. */
-export const deploy = async (t: TestContext, accounts: object, settings: object = {}): Promise<Deployment> => {
+export const deploy = async (
+  t: TestContext,
+  accounts: object,
+  settings: object = {},
+  /** Beside the configuration, by name. */
+  files: Readonly<Record<string, string>> = {},
+): Promise<Deployment> => {
   const { brokers, s3 } = await testServers()
   const name = uniqueName('t')
   const topics = Object.fromEntries(topicNames.map((topic) => [topic, `${name}.${topic}`]))
@@ -46,10 +52,8 @@ export const deploy = async (t: TestContext, accounts: object, settings: object 
   t.after(() => rm(folder, { recursive: true, force: true }))
   const configFile = join(folder, 'posthorn.yaml')
   await writeFile(configFile, text)
-  const readFile = () => {
-    throw new Error('no file is referred to')
-  }
-  return { config: compileConfig(text, { fileName: configFile, env: {}, readFile }), configFile }
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+  return { config: loadConfig(configFile, {}), configFile }
 }
 
 export interface LogLine {
