@@ -9,9 +9,7 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const oldestNode = [20, 19]
 const maxOutputLines = 20
-// Not `npm ci`: it refuses a lockfile without the native builds of every platform, and not every registry has them all.
-// `--no-save` keeps to the lockfile all the same, and leaves it as it is.
-const installArguments = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts']
+const installArguments = ['ci', '--no-audit', '--no-fund', '--ignore-scripts']
 const lockPatienceMs = 5 * 60_000
 
 class BootstrapError extends Error {}
@@ -75,7 +73,7 @@ export const bootstrap = () => {
   if (isInstalled() && isBuilt()) return
   withLock(() => {
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-    if (!isInstalled()) run('installing dependencies (npm install)', npm, installArguments)
+    if (!isInstalled()) run('installing dependencies (npm ci)', npm, installArguments)
     if (isBuilt()) return
     rmSync(buildInfo, { force: true })
     run('building', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])

@@ -8,6 +8,9 @@ const exitByImpatience = 130
 /** A connection that does not close must not keep a finished command alive. */
 const lingerMs = 2_000
 
+// The SDK tells every user of Node 20 that its releases of 2027 will not run there; the version here is pinned.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+
 const end = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

@@ -1,4 +1,4 @@
-import type { Mailbox } from '../mail/imap-mailbox.ts'
+import type { Mailbox } from '../mail/mailbox.ts'
 
 const lingerMs = 60_000
 

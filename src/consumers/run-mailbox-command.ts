@@ -5,7 +5,7 @@
  */
 import type { MailboxCommand, MailboxCommandResult, MessageFilter, MovedMessage } from '../avro/records.ts'
 import { PosthornError, toPosthornError } from '../errors.ts'
-import type { Mailbox } from '../mail/imap-mailbox.ts'
+import type { Mailbox } from '../mail/mailbox.ts'
 import { everyMessage, type MessageSelector } from '../mail/match-message.ts'
 import { matchSummaries } from '../producers/select-messages.ts'
 

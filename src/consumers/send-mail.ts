@@ -100,7 +100,7 @@ export class SendMail implements SendFlow {
       return this.#conclude(job, messageId, await mail.deliver())
     } catch (cause) {
       const error = toPosthornError(cause, 'compose')
-      if (!error.retryable) return refuse(job, messageId, error)
+      if (isOfRequest(error)) return refuse(job, messageId, error)
       return this.#retry(job, messageId, history.settled, error)
     }
   }
@@ -147,6 +147,10 @@ export class SendMail implements SendFlow {
     return endOf(from, request.expiresAt, this.#deps.retry)
   }
 }
+
+/** A failure that another try would meet again. What is wrong with the object store is not the request's fault. */
+const isOfRequest = ({ code }: PosthornError): boolean =>
+  code.startsWith('REQUEST_') || code === 'STORAGE_OBJECT_MISSING' || code === 'STORAGE_BUCKET_NOT_ALLOWED'
 
 const refuse = (job: SendJob, messageId: string, error: PosthornError): SendVerdict => ({
   kind: 'final',

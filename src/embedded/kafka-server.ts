@@ -99,7 +99,11 @@ export const startKafka = async (options: KafkaServerOptions): Promise<KafkaServ
     name: 'Kafka',
     command: java,
     args: [
-      ...['-Xms128m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xss512k'],
+      '-Xms128m',
+      '-Xmx256m',
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      '-Xss512k',
       `-Dlog4j2.configurationFile=${logging}`,
       ...classPath,
       'kafka.Kafka',

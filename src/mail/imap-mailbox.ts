@@ -6,114 +6,15 @@
  * a `PosthornError`. No command is sent while a fetch is being read (the library would wait for itself), and nothing is
  * ever deleted by a bare EXPUNGE, which would take other people's `\Deleted` messages along (RFC 4315 2.1).
  */
-import { ImapFlow, type ImapFlowOptions } from 'imapflow'
-import type { ImapConfig } from '../config/config.ts'
+import { ImapFlow } from 'imapflow'
 import { PosthornError, type Stage } from '../errors.ts'
 import { classifyImapError } from './classify-imap-error.ts'
-import { tlsOptions } from './tls-options.ts'
+import type { FolderFacts, Mailbox, MessageSummary, OpenFolder, SearchCriteria } from './mailbox.ts'
+import { toFlowOptions, type ConnectDependencies, type ImapAccountOptions } from './imap-options.ts'
 import { toUidSet } from './uid-set.ts'
-
-export interface OpenFolder {
-  /** RFC 3501 2.3.1.1. */
-  uidValidity: number
-  /** Above every UID in the folder; null where the server does not say. */
-  uidNext: number | null
-}
-
-export interface MessageSummary {
-  uid: number
-  size: number
-  flags: readonly string[]
-  /** INTERNALDATE, milliseconds since the epoch. */
-  receivedAtMs: number
-  /** OBJECTID (RFC 8474) or X-GM-MSGID. */
-  emailId: string | null
-  threadId: string | null
-  /** The header fields From, To and Subject, as they stand in the message. */
-  header: Buffer
-}
-
-/** All criteria hold together. The server matches whole days and substrings. */
-export interface SearchCriteria {
-  /** Value of the Message-ID field. */
-  messageId?: string
-}
-
-export interface FolderFacts {
-  path: string
-  /** `\Archive`, `\Sent`, … (RFC 6154); null: none. */
-  specialUse: string | null
-}
-
-export interface Mailbox {
-  readonly capabilities: ReadonlySet<string>
-  /** @throws PosthornError `IMAP_FOLDER_MISSING` */
-  open(folder: string, options: { readOnly: boolean }): Promise<OpenFolder>
-  listFolders(): Promise<FolderFacts[]>
-  findSpecialFolder(use: string): Promise<string | null>
-  /** Does nothing where the folder is there. */
-  createFolder(folder: string): Promise<void>
-  /** @returns UIDs from `fromUid` on, ascending */
-  searchUids(criteria: SearchCriteria, fromUid: number): Promise<number[]>
-  /** Those that are still there, in any order. */
-  fetchSummaries(uids: readonly number[]): Promise<MessageSummary[]>
-  /** Whole messages; one that has vanished is left out. No other call before the iteration has ended. */
-  fetchRaw(uids: readonly number[]): AsyncIterable<{ uid: number; raw: Buffer }>
-  /** One message in slices, in order. @throws PosthornError `IMAP_CONNECTION_LOST` when it is cut short */
-  streamRaw(uid: number, size: number): AsyncIterable<Buffer>
-  addFlags(uids: readonly number[], flags: readonly string[]): Promise<void>
-  removeFlags(uids: readonly number[], flags: readonly string[]): Promise<void>
-  /** @returns for each message that was moved its new UID, null where the server does not tell (COPYUID, RFC 4315) */
-  move(uids: readonly number[], folder: string): Promise<Map<number, number | null>>
-  copy(uids: readonly number[], folder: string): Promise<Map<number, number | null>>
-  /** @throws PosthornError `IMAP_UNSAFE_MOVE` where the server can't delete exactly these (no UIDPLUS) */
-  deleteExactly(uids: readonly number[]): Promise<void>
-  append(folder: string, raw: Buffer, flags: readonly string[]): Promise<void>
-  /** Waits until the folder changes, the time is over, or the signal aborts; then proves that the connection lives. */
-  idle(signal: AbortSignal, timeoutMs: number): Promise<void>
-  /** Bounded in time, never rejects. */
-  close(): Promise<void>
-}
-
-export type ImapAccountOptions = Omit<ImapConfig, 'connections'>
-
-export interface ConnectDependencies {
-  /** For `auth.method: oauth2`. */
-  accessToken?: () => Promise<string>
-}
 
 const sliceBytes = 2 * 1_048_576
 const logoutTimeoutMs = 2_000
-const maxLiteralBytes = 64 * 1_048_576
-
-const toFlowOptions = async (options: ImapAccountOptions, deps: ConnectDependencies): Promise<ImapFlowOptions> => {
-  const { host, port, security, tls, auth, connectTimeoutMs, commandTimeoutMs } = options
-  return {
-    host,
-    port,
-    secure: security === 'tls',
-    // true: refuses a server that does not offer it; false: never begins it by chance.
-    ...(security === 'tls' ? {} : { doSTARTTLS: security === 'starttls' }),
-    tls: tlsOptions(tls),
-    ...(auth === null ? {} : { auth: await toCredentials(auth, deps) }),
-    logger: false,
-    disableAutoIdle: true,
-    connectionTimeout: connectTimeoutMs,
-    greetingTimeout: connectTimeoutMs,
-    socketTimeout: commandTimeoutMs,
-    maxLiteralSize: maxLiteralBytes,
-    clientInfo: { name: 'posthorn' },
-  }
-}
-
-const toCredentials = async (auth: NonNullable<ImapAccountOptions['auth']>, { accessToken }: ConnectDependencies) => {
-  if (auth.method === 'password') return { user: auth.user, pass: auth.password.reveal() }
-  if (accessToken !== undefined) return { user: auth.user, accessToken: await accessToken() }
-  throw new PosthornError('IMAP_AUTHENTICATION_FAILED', 'no access token can be had for this account', {
-    stage: 'authenticate',
-    retryable: true,
-  })
-}
 
 /** @throws PosthornError `IMAP_UNREACHABLE`, `IMAP_TLS_FAILED`, `IMAP_AUTHENTICATION_FAILED`, … */
 export const connectMailbox = async (options: ImapAccountOptions, deps: ConnectDependencies = {}): Promise<Mailbox> => {

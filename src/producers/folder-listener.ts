@@ -10,7 +10,7 @@ import type { Backoff } from '../backoff.ts'
 import type { ReceiveRule } from '../config/config.ts'
 import { toPosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import type { Mailbox } from '../mail/imap-mailbox.ts'
+import type { Mailbox } from '../mail/mailbox.ts'
 import type { FolderReceiver } from './receive-folder.ts'
 
 export interface ListenerDependencies {

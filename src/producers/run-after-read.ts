@@ -1,5 +1,5 @@
 import type { AfterReadConfig } from '../config/config.ts'
-import type { Mailbox } from '../mail/imap-mailbox.ts'
+import type { Mailbox } from '../mail/mailbox.ts'
 
 /** Does to published messages what the rule says. Safe to repeat: each action is, and the UIDs are there. */
 export const runAfterRead = async (

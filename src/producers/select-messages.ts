@@ -3,7 +3,7 @@
  * the choice; the same pure matcher then decides for rules and for commands.
  */
 import type { ReceiveRule } from '../config/config.ts'
-import type { Mailbox, MessageSummary } from '../mail/imap-mailbox.ts'
+import type { Mailbox, MessageSummary } from '../mail/mailbox.ts'
 import { everyMessage, matchesMessage, type MessageSelector } from '../mail/match-message.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
 import { parseMessage } from '../mail/parse/parse-message.ts'

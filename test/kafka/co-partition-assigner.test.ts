@@ -31,7 +31,7 @@ describe('assignPartitions', () => {
         )
         const loads = [...assignment.values()].map((load) => load.length)
         assert.ok(Math.max(...loads) - Math.min(...loads) <= 1, `uneven: ${loads.join(' ')}`)
-        assert.deepEqual(assignPartitions(count, [...members].reverse()), assignment)
+        assert.deepEqual(assignPartitions(count, members.toReversed()), assignment)
       }),
     )
   })

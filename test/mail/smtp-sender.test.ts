@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines -- one table of connections and their troubles, read together */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'

@@ -19,12 +19,6 @@ export interface RawHeader {
 
 const fieldName = /^[\x21-\x39\x3b-\x7e]+$/
 
-/** Whether a line begins like a header field. */
-export const isFieldLine = (line: string): boolean => {
-  const colon = line.indexOf(':')
-  return colon > 0 && fieldName.test(line.slice(0, colon).trimEnd())
-}
-
 const isBlank = (code: number): boolean => code === 32 || code === 9
 
 /**

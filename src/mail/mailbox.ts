@@ -1,0 +1,67 @@
+/**
+ * The port to a mailbox. One connection, one selected folder at a time; broken once, it stays broken, and its user makes a
+ * new one. Every failure is a `PosthornError` (`IMAP_*`); the suite in `test/contract/imap-mailbox.ts` says what each
+ * server must do behind it.
+ */
+
+export interface OpenFolder {
+  /** RFC 3501 2.3.1.1. */
+  uidValidity: number
+  /** Above every UID in the folder; null where the server does not say. */
+  uidNext: number | null
+}
+
+export interface MessageSummary {
+  uid: number
+  size: number
+  flags: readonly string[]
+  /** INTERNALDATE, milliseconds since the epoch. */
+  receivedAtMs: number
+  /** OBJECTID (RFC 8474) or X-GM-MSGID. */
+  emailId: string | null
+  threadId: string | null
+  /** The header fields From, To and Subject, as they stand in the message. */
+  header: Buffer
+}
+
+/** All criteria hold together. The server matches whole days and substrings. */
+export interface SearchCriteria {
+  /** Value of the Message-ID field. */
+  messageId?: string
+}
+
+export interface FolderFacts {
+  path: string
+  /** `\Archive`, `\Sent`, … (RFC 6154); null: none. */
+  specialUse: string | null
+}
+
+export interface Mailbox {
+  readonly capabilities: ReadonlySet<string>
+  /** @throws PosthornError `IMAP_FOLDER_MISSING` */
+  open(folder: string, options: { readOnly: boolean }): Promise<OpenFolder>
+  listFolders(): Promise<FolderFacts[]>
+  findSpecialFolder(use: string): Promise<string | null>
+  /** Does nothing where the folder is there. */
+  createFolder(folder: string): Promise<void>
+  /** @returns UIDs from `fromUid` on, ascending */
+  searchUids(criteria: SearchCriteria, fromUid: number): Promise<number[]>
+  /** Those that are still there, in any order. */
+  fetchSummaries(uids: readonly number[]): Promise<MessageSummary[]>
+  /** Whole messages; one that has vanished is left out. No other call before the iteration has ended. */
+  fetchRaw(uids: readonly number[]): AsyncIterable<{ uid: number; raw: Buffer }>
+  /** One message in slices, in order. @throws PosthornError `IMAP_CONNECTION_LOST` when it is cut short */
+  streamRaw(uid: number, size: number): AsyncIterable<Buffer>
+  addFlags(uids: readonly number[], flags: readonly string[]): Promise<void>
+  removeFlags(uids: readonly number[], flags: readonly string[]): Promise<void>
+  /** @returns for each message that was moved its new UID, null where the server does not tell (COPYUID, RFC 4315) */
+  move(uids: readonly number[], folder: string): Promise<Map<number, number | null>>
+  copy(uids: readonly number[], folder: string): Promise<Map<number, number | null>>
+  /** @throws PosthornError `IMAP_UNSAFE_MOVE` where the server can't delete exactly these (no UIDPLUS) */
+  deleteExactly(uids: readonly number[]): Promise<void>
+  append(folder: string, raw: Buffer, flags: readonly string[]): Promise<void>
+  /** Waits until the folder changes, the time is over, or the signal aborts; then proves that the connection lives. */
+  idle(signal: AbortSignal, timeoutMs: number): Promise<void>
+  /** Bounded in time, never rejects. */
+  close(): Promise<void>
+}
