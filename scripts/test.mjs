@@ -46,6 +46,9 @@ if (fast.length > 0) {
 if (real.length > 0) {
   const { startSharedServers } = await import('./shared-servers.mjs')
   const servers = await startSharedServers().catch(reportAndExit)
-  const code = await runTests(real, ['--test-concurrency=2'], servers.env).finally(() => servers.stop())
-  process.exit(code)
+  try {
+    process.exitCode = await runTests(real, ['--test-concurrency=2'], servers.env)
+  } finally {
+    await servers.stop()
+  }
 }
