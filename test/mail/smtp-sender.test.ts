@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { describe, mock, test, type TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 
+import { Secret } from '../../src/config/secret.ts'
 import type { DeliveryOutcome } from '../../src/mail/smtp-outcome.ts'
 import { SmtpSender, type SmtpSenderDependencies, type SmtpSenderOptions } from '../../src/mail/smtp-sender.ts'
 import { mailTo, senderDependencies, senderOptions, shortContent } from '../support/smtp-mail.ts'
@@ -24,6 +25,14 @@ const start = async (
 }
 
 const usual: Script = () => undefined
+
+const refuseFirst: Script = ({ step, line }) =>
+  step === 'RCPT' && line.includes('u0@') ? { reply: '550 5.1.1 no' } : undefined
+
+async function* brokenContent(): AsyncGenerator<Buffer> {
+  yield Buffer.from(shortContent)
+  throw new Error('the store is gone')
+}
 
 const sendMany = (sender: SmtpSender, count: number): Promise<DeliveryOutcome[]> =>
   Promise.all(Array.from({ length: count }, (_, at) => sender.send(mailTo({ to: [`u${at}@example.com`] }))))
@@ -106,10 +115,8 @@ void describe('connections', { concurrency: 4 }, () => {
   })
 
   void test('a transaction that was given up is reset before the next one', async (t) => {
-    const refuse: Script = ({ step, line }) =>
-      step === 'RCPT' && line.includes('u0@') ? { reply: '550 5.1.1 no' } : undefined
     for (const extensions of [usualExtensions, ['8BITMIME']]) {
-      const { sender, server } = await start(t, refuse, {}, {}, extensions)
+      const { sender, server } = await start(t, refuseFirst, {}, {}, extensions)
       const outcomes = await sendMany(sender, 3)
       assert.deepEqual(
         outcomes.map(({ kind }) => kind),
@@ -176,11 +183,7 @@ void describe('connections that go', { concurrency: 4 }, () => {
 
   void test('content that can not be had breaks off before the dot and leaves the server without a mail', async (t) => {
     const { sender, server } = await start(t, usual)
-    async function* broken(): AsyncGenerator<Buffer> {
-      yield Buffer.from(shortContent)
-      throw new Error('the store is gone')
-    }
-    const outcome = await sender.send(mailTo({ content: broken }))
+    const outcome = await sender.send(mailTo({ content: brokenContent }))
     assert.equal(outcome.kind, 'retry')
     assert.equal(outcome.error?.code, 'INTERNAL')
     assert.equal(server.mails.length, 0)
@@ -223,7 +226,7 @@ void describe('an account in trouble', { concurrency: 4 }, () => {
         auth: {
           method: 'password',
           user: 'u',
-          password: new (await import('../../src/config/secret.ts')).Secret('hunter2'),
+          password: new Secret('hunter2'),
         },
         allowPlaintextAuth: true,
       },

@@ -28,7 +28,7 @@ export type Reaction =
   | { drop: true }
   | { stall: true }
   /** At DATA only: 354, then this many bytes of content, then the reaction. */
-  | { afterBytes: number; then: { reply: string } | { drop: true } | { stall: true } }
+  | { afterBytes: number; react: { reply: string } | { drop: true } | { stall: true } }
 
 export interface Occasion {
   step: ServerStep
@@ -135,7 +135,7 @@ class Dialogue {
   #input = ''
   #encrypted: boolean
   #silent = false
-  #content: { afterBytes: number; then: Reaction } | boolean = false
+  #content: { afterBytes: number; react: Reaction } | boolean = false
   #mail = ''
   #rcpt: string[] = []
   #login = 0
@@ -228,8 +228,8 @@ class Dialogue {
     if (limit !== null && (this.#input.length >= limit.afterBytes || end >= 0)) {
       this.#content = false
       this.#input = ''
-      this.#do(limit.then)
-      if ('reply' in limit.then) this.#content = true
+      this.#do(limit.react)
+      if ('reply' in limit.react) this.#content = true
       return true
     }
     if (end < 0) return false

@@ -119,7 +119,7 @@ for (const { name, extensions } of modes) {
     for (const bytes of [1, 1000, 100_000]) {
       const content = (): Buffer => Buffer.alloc(30_000_000, 'x\r\n')
       void test(`a drop after ${bytes} bytes of a big mail is retried: the dot was not written`, async (t) => {
-        const script = at('DATA', { afterBytes: bytes, then: { drop: true } })
+        const script = at('DATA', { afterBytes: bytes, react: { drop: true } })
         const { outcome, server } = await sendTo(t, { script, extensions, mail: { content } })
         assert.equal(outcome.kind, 'retry')
         assert.equal(outcome.error?.code, 'SMTP_CONNECTION_LOST')
@@ -129,7 +129,7 @@ for (const { name, extensions } of modes) {
     }
 
     void test('552 in the middle of a big mail rejects it without its dot', async (t) => {
-      const script = at('DATA', { afterBytes: 1000, then: { reply: '552 5.3.4 too big' } })
+      const script = at('DATA', { afterBytes: 1000, react: { reply: '552 5.3.4 too big' } })
       const content = (): Buffer => Buffer.alloc(30_000_000, 'x\r\n')
       const { outcome, server } = await sendTo(t, { script, extensions, mail: { content } })
       assert.equal(outcome.kind, 'reject')
