@@ -191,9 +191,11 @@ class Dialogue {
         return this.#react('STARTTLS', line, tls ? ['220 go ahead'] : ['502 no TLS here'], () => {
           if (tls) this.#startTls()
         })
-      case 'AUTH':
-        if (/^AUTH LOGIN$/i.test(line)) this.#login = 2
-        return this.#react('AUTH', line, this.#login > 0 ? ['334 VXNlcm5hbWU6'] : ['235 2.7.0 welcome'])
+      case 'AUTH': {
+        const more = { 'AUTH LOGIN': 2, 'AUTH CRAM-MD5': 1 }[line.toUpperCase()] ?? 0
+        const usual = more === 0 ? '235 2.7.0 welcome' : more === 2 ? '334 VXNlcm5hbWU6' : '334 PDFAc2NyaXB0Pg=='
+        return this.#react('AUTH', line, [usual], () => (this.#login = more))
+      }
       case 'MAIL':
         return this.#react('MAIL', line, ['250 2.1.0 sender ok'], () => {
           this.#mail = line
@@ -269,8 +271,8 @@ class Dialogue {
     if ('drop' in reaction) this.#drop()
     else if ('stall' in reaction) this.#silent = true
     else if ('reply' in reaction) {
-      this.#say([reaction.reply].flat())
-      if ('thenSay' in reaction && reaction.thenSay !== undefined) this.#socket.write(reaction.thenSay)
+      const after = 'thenSay' in reaction ? (reaction.thenSay ?? '') : ''
+      this.#say([reaction.reply].flat(), after)
       if ('thenDrop' in reaction && reaction.thenDrop) this.#socket.end()
     }
   }
@@ -280,8 +282,9 @@ class Dialogue {
     this.#socket.destroy()
   }
 
-  #say(lines: string[]): void {
-    this.#socket.write(`${lines.join('\r\n')}\r\n`)
+  /** @param after written in the same piece, as it is */
+  #say(lines: string[], after = ''): void {
+    this.#socket.write(`${lines.join('\r\n')}\r\n${after}`)
   }
 
   #startTls(): void {

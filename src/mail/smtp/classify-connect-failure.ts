@@ -35,15 +35,13 @@ const readReply = (response: string | undefined): SmtpReply | null => {
   }
 }
 
-const withoutSecrets = (text: string, secrets: readonly string[]): string => {
-  let clean = text
-  for (const secret of secrets) {
-    for (const form of [secret, Buffer.from(secret, 'utf8').toString('base64')]) {
-      if (form !== '') clean = clean.replaceAll(form, '[secret]')
-    }
-  }
-  return clean
-}
+/** As they are and as SASL carries them; the longest first, because one may be within another. */
+const withoutSecrets = (text: string, secrets: readonly string[]): string =>
+  secrets
+    .flatMap((secret) => [secret, Buffer.from(secret, 'utf8').toString('base64')])
+    .filter((form) => form !== '')
+    .sort((a, b) => b.length - a.length)
+    .reduce((clean, form) => clean.replaceAll(form, '[secret]'), text)
 
 const reasons: Record<string, string> = {
   ENOTFOUND: 'its name is not in the DNS',
