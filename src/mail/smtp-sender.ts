@@ -36,11 +36,8 @@ export interface SmtpSenderDependencies extends Omit<ConnectDependencies, 'signa
 interface Waiting {
   message: SmtpMessage
   resolve: (outcome: DeliveryOutcome) => void
-  /** Connections that went away under it. */
-  moves: number
 }
 
-const maxMoves = 3
 /** A refused login is tried less often: providers lock accounts that knock too often. */
 const loginPauseFactor = 20
 
@@ -75,7 +72,7 @@ export class SmtpSender {
   send(message: SmtpMessage): Promise<DeliveryOutcome> {
     return new Promise((resolve) => {
       if (this.#stopping) return resolve(unsent(stopped(), message.envelope.recipients))
-      this.#waiting.push({ message, resolve, moves: 0 })
+      this.#waiting.push({ message, resolve })
       this.#dispatch()
     })
   }
@@ -212,10 +209,8 @@ export class SmtpSender {
       message: waiting.message,
       settle: (outcome) => {
         if (outcome !== null) return waiting.resolve(outcome)
-        waiting.moves += 1
-        const { recipients } = waiting.message.envelope
-        if (this.#abort.signal.aborted) waiting.resolve(unsent(stopped(), recipients))
-        else if (waiting.moves > maxMoves) waiting.resolve(unsent(unstable(), recipients))
+        // Each time costs a connection that had served, and it is the next one's first: a new one answers or fails.
+        if (this.#abort.signal.aborted) waiting.resolve(unsent(stopped(), waiting.message.envelope.recipients))
         else this.#waiting.unshift(waiting)
       },
     }
@@ -263,9 +258,3 @@ export class SmtpSender {
 
 const stopped = (): PosthornError =>
   new PosthornError('STOPPED', 'Posthorn stopped before the mail was sent', { stage: 'stop', retryable: true })
-
-const unstable = (): PosthornError =>
-  new PosthornError('SMTP_CONNECTION_LOST', 'one connection after the other was lost before the server answered', {
-    stage: 'envelope',
-    retryable: true,
-  })

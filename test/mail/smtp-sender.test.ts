@@ -190,6 +190,28 @@ void describe('connections that go', { concurrency: 4 }, () => {
     assert.equal((await sender.send(mailTo())).kind, 'delivered')
   })
 
+  void test('the source of a mail that the server gives up half-way is closed and not read to its end', async (t) => {
+    const { sender } = await start(t, ({ step }) =>
+      step === 'DATA' ? { afterBytes: 100_000, react: { reply: '552 5.3.4 too big' } } : undefined,
+    )
+    let pieces = 0
+    let settled = (): void => undefined
+    const closed = new Promise<void>((resolve) => (settled = resolve))
+    async function* content(): AsyncGenerator<Buffer> {
+      try {
+        for (; pieces < 100_000; pieces++) {
+          yield Buffer.alloc(10_000, 'x\r\n')
+          await turn()
+        }
+      } finally {
+        settled()
+      }
+    }
+    assert.equal((await sender.send(mailTo({ content }))).kind, 'reject')
+    await closed
+    assert.ok(pieces < 10_000)
+  })
+
   void test('streamed content arrives whole, its pieces held back until the system took the one before', async (t) => {
     const { sender, server } = await start(t, usual)
     const line = `.${'x'.repeat(70)}\r\n`

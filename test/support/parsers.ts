@@ -57,8 +57,12 @@ const postalMimeSees = (mail: Email): Seen => {
   }
 }
 
+/** Refuses what it would have to repair: what is composed needs none. */
 export const posthornSees = (raw: Buffer): Seen => {
   const { message, attachments } = parseMessage(raw, defaultParseLimits)
+  // A name such as `=? a` looks like a broken encoded word and is none.
+  const defects = message.defects.filter((defect) => !defect.startsWith('encoded word: broken'))
+  if (defects.length > 0) throw new Error(defects.join('; '))
   const list = (field: { name: string | null; address: string }[]): string[] =>
     field.map(({ name, address }) => `${name ?? ''}|${address}`)
   return {

@@ -69,6 +69,7 @@ void describe('mailboxes that are refused', () => {
     'a@exam ple.com',
     'a@example..com',
     'a@example.com\r\nBcc: x@example.com',
+    'Ann (a\r\nb) <a@example.com>',
     'a@example.com\u0000',
     '"a\r\nRCPT TO:<x@example.com>"@example.com',
     '=?UTF-8?Q?a=0D=0ABcc:_x@example.com?= <a@example.com>',

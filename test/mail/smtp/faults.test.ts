@@ -77,6 +77,7 @@ const table: [step: ServerStep, what: string, Reaction, Expected][] = [
   ['RCPT', '450 (greylisting)', { reply: '450 4.2.0 greylisted' }, deferred('envelope')],
   ['RCPT', '452', { reply: '452 4.5.3 too many recipients' }, deferred('envelope')],
   ['RCPT', '552 without an enhanced code', { reply: '552 too many recipients' }, deferred('envelope')],
+  ['RCPT', '552 5.5.3', { reply: '552 5.5.3 too many recipients' }, deferred('envelope')],
   ['RCPT', '552 5.2.2', { reply: '552 5.2.2 mailbox full' }, rejected('envelope')],
   ['RCPT', '421', { reply: '421 4.7.0 go away', thenDrop: true }, deferred('envelope')],
   ['RCPT', '550', { reply: '550 5.1.1 no such user' }, rejected('envelope')],
