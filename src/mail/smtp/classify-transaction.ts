@@ -36,9 +36,11 @@ const isAboutLogin = ({ code }: SmtpReply): boolean => [530, 534, 535, 538].incl
 const isAboutAccount = (reply: SmtpReply, step: Step): boolean =>
   isAboutLogin(reply) || (step === 'MAIL' && reply.code >= 500 && (reply.enhancedCode?.startsWith('5.7.') ?? false))
 
-const isTooLarge = ({ code, enhancedCode }: SmtpReply): boolean =>
-  // X.3.4: too big for the system, X.2.3: for the mailbox (RFC 3463 3.3, 3.4).
-  enhancedCode === '5.3.4' || enhancedCode === '5.2.3' || (code === 552 && enhancedCode === null)
+/** X.3.4: too big for the system, X.2.3: for the mailbox (RFC 3463 3.3, 3.4). At MAIL 552 speaks of SIZE (RFC 1870 6.1). */
+const isTooLarge = ({ code, enhancedCode }: SmtpReply, step: Step): boolean =>
+  enhancedCode === '5.3.4' ||
+  enhancedCode === '5.2.3' ||
+  (code === 552 && (enhancedCode === null || (step === 'MAIL' && enhancedCode === '5.2.2')))
 
 const refusalOf = (reply: SmtpReply, step: Step): Refusal => {
   const said = quoteReply(reply)
@@ -57,7 +59,7 @@ const refusalOf = (reply: SmtpReply, step: Step): Refusal => {
     const error = new PosthornError('SMTP_DEFERRED', message, { stage, retryable: true })
     return { status: 'DEFERRED', error, accountFailure: false }
   }
-  const code = isTooLarge(reply) ? 'SMTP_MESSAGE_TOO_LARGE' : 'SMTP_REJECTED'
+  const code = isTooLarge(reply, step) ? 'SMTP_MESSAGE_TOO_LARGE' : 'SMTP_REJECTED'
   const message = `the server rejected the mail at ${nameOf(step)}: ${said}`
   return { status: 'REJECTED', error: new PosthornError(code, message, { stage }), accountFailure: false }
 }

@@ -15,6 +15,7 @@ import {
   type ServerStep,
 } from '../../support/smtp-script-server.ts'
 
+/** For a server that falls silent; no other test may depend on how fast the machine is. */
 const quick = { mail: 150, rcpt: 150, data: 150, block: 150, end: 150 }
 
 const modes = [
@@ -22,13 +23,20 @@ const modes = [
   { name: 'in lockstep', extensions: usualExtensions.filter((name) => name !== 'PIPELINING') },
 ]
 
+interface SendCase {
+  script: Script
+  extensions: string[]
+  mail?: MailOptions
+  stalls?: boolean
+}
+
 const sendTo = async (
   t: TestContext,
-  { script, extensions, mail }: { script: Script; extensions: string[]; mail?: MailOptions },
+  { script, extensions, mail, stalls = false }: SendCase,
 ): Promise<{ outcome: DeliveryOutcome; server: ScriptServer }> => {
   const server = await startScriptServer(t, { script, extensions })
-  const options = senderOptions(server.port, { connectTimeoutMs: 150 })
-  const sender = new SmtpSender(options, senderDependencies({ timeouts: quick }))
+  const options = senderOptions(server.port, stalls ? { connectTimeoutMs: 150 } : {})
+  const sender = new SmtpSender(options, senderDependencies(stalls ? { timeouts: quick } : {}))
   t.after(() => sender.close({ graceMs: 0 }))
   return { outcome: await sender.send(mailTo(mail)), server }
 }
@@ -105,7 +113,8 @@ for (const { name, extensions } of modes) {
   void describe(`faults ${name}`, { concurrency: 4 }, () => {
     for (const [step, what, reaction, expected] of table) {
       void test(`${what} at ${step} is ${expected.kind} (${expected.code})`, async (t) => {
-        const { outcome, server } = await sendTo(t, { script: at(step, reaction), extensions })
+        const stalls = 'stall' in reaction
+        const { outcome, server } = await sendTo(t, { script: at(step, reaction), extensions, stalls })
         const { kind, error, recipients, accountFailure } = outcome
         assert.deepEqual(
           { kind, code: error?.code, stage: error?.stage, statuses: recipients.map(({ status }) => status) },
