@@ -1,0 +1,57 @@
+/** What kafkajs makes of lost requests and responses, and that nothing is lost or repeated through Posthorn's clients. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import type { Kafka } from 'kafkajs'
+import { createKafka } from '../../src/kafka/connect.ts'
+import { createRecordProducer } from '../../src/kafka/record-producer.ts'
+import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { KafkaProxy, type Fault } from '../support/kafka-proxy.ts'
+import { testServers, uniqueName } from '../support/servers.ts'
+
+const clientFor = (brokers: readonly string[]): Kafka =>
+  createKafka({ brokers: [...brokers], tls: null, sasl: null }, { clientId: 'test', patience: 'worker', log: () => {} })
+
+interface Setting {
+  /** Straight to the broker. */
+  direct: Kafka
+  /** Through the proxy. */
+  faulty: Kafka
+  proxy: KafkaProxy
+  topic: string
+}
+
+const setUp = async (t: TestContext): Promise<Setting> => {
+  const { brokers } = await testServers()
+  const proxy = await KafkaProxy.start(t, brokers[0] ?? '')
+  const direct = clientFor(brokers)
+  const admin = direct.admin()
+  await admin.connect()
+  t.after(() => admin.disconnect())
+  const topic = uniqueName('faults')
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+  return { direct, faulty: clientFor(proxy.brokers), proxy, topic }
+}
+
+const readAll = async (kafka: Kafka, topic: string): Promise<string[]> => {
+  const values: string[] = []
+  const reader = await TopicReader.open({ kafka, topic, groupPrefix: 'faults', from: 'beginning', untilEnd: true })
+  for await (const { value } of reader) values.push(String(value))
+  return values
+}
+
+const faults: readonly Fault[] = ['lose-request', 'lose-response']
+for (const fault of faults) {
+  test(`a producer through a Produce that is hit by ${String(fault)} writes every record once, in order`, async (t) => {
+    const { direct, faulty, proxy, topic } = await setUp(t)
+    const producer = createRecordProducer(faulty)
+    t.after(() => producer.close())
+    const record = (value: string) => ({ topic, key: 'k', value: Buffer.from(value) })
+    await producer.send([record('0')])
+    const struck = proxy.next('Produce', fault)
+    const sent = ['1', '2', '3', '4'].map((value) => producer.send([record(value)]))
+    await struck
+    await Promise.all(sent)
+    await producer.send([record('5')])
+    assert.deepEqual(await readAll(direct, topic), ['0', '1', '2', '3', '4', '5'])
+  })
+}
