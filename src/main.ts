@@ -15,6 +15,9 @@ import type { CreateOwner } from './kafka/partition-owner.ts'
 import { planTopics, sendStateTopic } from './kafka/topic-plan.ts'
 import { describeTopics, ensureTopics } from './kafka/topics.ts'
 import { withReleasers } from './lifecycle.ts'
+import { PosthornError } from './errors.ts'
+import type { TokenSource } from './mail/access-tokens.ts'
+import { createAccountConnections } from './mail/account-connections.ts'
 import { createS3AttachmentStore } from './mail/s3-attachment-store.ts'
 
 export interface PosthornOptions {
@@ -36,6 +39,10 @@ export interface Posthorn {
 /** What a worker can tell of itself. */
 export interface OwnerReadiness {
   readonly ready: boolean
+}
+
+const noTokens: TokenSource = () => {
+  throw new PosthornError('CONFIG_INVALID', 'OAuth 2.0 is not supported yet', { stage: 'configure' })
 }
 
 /**
@@ -104,7 +111,8 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
       await member.start()
     }
 
-    const shared = { config, codec, store, emit, now, random }
+    const connections = createAccountConnections(noTokens)
+    const shared = { config, codec, store, connections, emit, now, random }
     if (roles.includes('send')) {
       const inputs: [string, ...string[]] = [topics.sendRequests, ...config.send.retry.tiers.map(({ topic }) => topic)]
       const { createOwner, close } = createSendOwner(shared)

@@ -1,10 +1,10 @@
 /** The mailboxes of one account as its partition's owner holds them: a listener for each folder, one connection for commands. */
 import type { RecordCodec } from '../avro/codec.ts'
 import { Backoff } from '../backoff.ts'
-import type { AccountConfig, Config, ImapConfig, ReceiveRule } from '../config/config.ts'
+import type { AccountConfig, Config, ReceiveRule } from '../config/config.ts'
 import type { Emit } from '../events.ts'
 import type { AttachmentStore } from '../mail/attachment-store.ts'
-import { connectMailbox } from '../mail/imap-mailbox.ts'
+import type { AccountConnections } from '../mail/account-connections.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
 import { buildCheckpointKey } from '../producers/dedupe-id.ts'
@@ -21,6 +21,7 @@ export interface AccountDependencies {
   codec: RecordCodec
   /** Never null for an account that receives. */
   store: AttachmentStore | null
+  connections: Pick<AccountConnections, 'openMailbox'>
   emit: Emit
   now: () => number
   random: () => number
@@ -38,14 +39,13 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
   readonly #listeners: FolderListener[]
   readonly #commands: LingeringMailbox
 
-  /** @param imap of the account */
-  constructor(account: AccountConfig, imap: ImapConfig, host: MailboxHost, deps: AccountDependencies) {
+  constructor(account: AccountConfig, host: MailboxHost, deps: AccountDependencies) {
     this.name = account.name
     this.#account = account
     this.#deps = deps
     this.#host = host
-    this.#listeners = account.receive.map((rule) => this.#listen(rule, imap))
-    this.#commands = new LingeringMailbox(() => connectMailbox(imap))
+    this.#listeners = account.receive.map((rule) => this.#listen(rule))
+    this.#commands = new LingeringMailbox(() => deps.connections.openMailbox(account))
     this.settings = {
       archiveFolder: account.archiveFolder,
       redeliver: (mailbox, folder, uidValidity, uids) => this.#redeliver(mailbox, folder, uidValidity, uids),
@@ -68,7 +68,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     await Promise.all([...this.#listeners.map((listener) => listener.stop()), this.#commands.close()])
   }
 
-  #listen(rule: ReceiveRule, imap: ImapConfig): FolderListener {
+  #listen(rule: ReceiveRule): FolderListener {
     const { config, codec, emit, now, random } = this.#deps
     const { partition, gate, commit, checkpoints } = this.#host
     const account = this.name
@@ -87,8 +87,9 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
       },
       checkpoints.get(buildCheckpointKey(account, rule.folder)) ?? null,
     )
+    const connect = () => this.#deps.connections.openMailbox(this.#account)
     const backoff = new Backoff({ ...backoffBounds, random })
-    return new FolderListener({ account, rule, connect: () => connectMailbox(imap), receiver, backoff, emit })
+    return new FolderListener({ account, rule, connect, receiver, backoff, emit })
   }
 
   #publisher(folder: string, keepRaw: boolean, hasAttachment: boolean | null): MessagePublisher {

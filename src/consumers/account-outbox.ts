@@ -4,6 +4,7 @@ import type { AccountConfig, Config, SmtpConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { AttachmentStore } from '../mail/attachment-store.ts'
+import type { AccountConnections } from '../mail/account-connections.ts'
 import { composeMessage, type ComposeDependencies } from '../mail/compose/compose-message.ts'
 import { messageIdOf, requireValid, type SendingRules } from '../mail/compose/validate-request.ts'
 import { SmtpSender } from '../mail/smtp-sender.ts'
@@ -13,6 +14,7 @@ export interface OutboxDependencies {
   config: Pick<Config, 'limits' | 'storage'>
   /** Null: requests can't refer to objects. */
   store: AttachmentStore | null
+  connections: AccountConnections
   emit: Emit
   now: () => number
   /** 0 (inclusive) to 1 (exclusive). */
@@ -26,7 +28,7 @@ export class AccountOutbox implements Outbox {
   readonly #sender: SmtpSender
 
   constructor(account: AccountConfig, smtp: SmtpConfig, deps: OutboxDependencies) {
-    const { config, store, emit, now, random, randomToken } = deps
+    const { config, store, connections, emit, now, random, randomToken } = deps
     this.#rules = {
       from: smtp.from,
       allowedFrom: smtp.allowedFrom,
@@ -42,6 +44,7 @@ export class AccountOutbox implements Outbox {
     this.#sender = new SmtpSender(smtp, {
       now,
       random,
+      accessTokens: connections.accessTokens(account, smtp.auth),
       onTrouble: ({ code, message, action }, retryInMs) =>
         emit({ type: 'SmtpTrouble', account: account.name, code, message, action, retryInMs }),
     })

@@ -29,7 +29,7 @@ export const createMailboxOwner =
     const openAccounts = (host: MailboxHost): OwnedAccount[] => {
       for (const account of Object.values(config.accounts)) {
         if (account.imap === null || partitionFor(account.name, partitionCount) !== context.partition) continue
-        opened.set(account.name, new OwnedAccount(account, account.imap, host, deps))
+        opened.set(account.name, new OwnedAccount(account, host, deps))
       }
       return [...opened.values()]
     }

@@ -8,17 +8,26 @@
  */
 import { ImapFlow } from 'imapflow'
 import { PosthornError, type Stage } from '../errors.ts'
+import { withAccessToken, type AccessTokens } from './access-tokens.ts'
 import { classifyImapError } from './classify-imap-error.ts'
 import type { FolderFacts, Mailbox, MessageSummary, OpenFolder, SearchCriteria } from './mailbox.ts'
-import { toFlowOptions, type ConnectDependencies, type ImapAccountOptions } from './imap-options.ts'
+import { toFlowOptions, type ImapAccountOptions } from './imap-options.ts'
 import { toUidSet } from './uid-set.ts'
 
 const sliceBytes = 2 * 1_048_576
 const logoutTimeoutMs = 2_000
 
+export interface ConnectDependencies {
+  /** For `auth.method: oauth2`. */
+  accessTokens?: AccessTokens | undefined
+}
+
 /** @throws PosthornError `IMAP_UNREACHABLE`, `IMAP_TLS_FAILED`, `IMAP_AUTHENTICATION_FAILED`, … */
-export const connectMailbox = async (options: ImapAccountOptions, deps: ConnectDependencies = {}): Promise<Mailbox> => {
-  const flow = new ImapFlow(await toFlowOptions(options, deps))
+export const connectMailbox = (options: ImapAccountOptions, deps: ConnectDependencies = {}): Promise<Mailbox> =>
+  withAccessToken(options.auth, deps.accessTokens, (token) => connectOnce(options, token))
+
+const connectOnce = async (options: ImapAccountOptions, token: string | null): Promise<Mailbox> => {
+  const flow = new ImapFlow(toFlowOptions(options, token))
   const mailbox = new FlowMailbox(flow)
   try {
     await flow.connect()

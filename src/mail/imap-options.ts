@@ -1,23 +1,15 @@
 /** From the account's configuration to the options of the IMAP client. */
 import type { ImapFlowOptions } from 'imapflow'
 import type { ImapConfig } from '../config/config.ts'
-import { PosthornError } from '../errors.ts'
 import { tlsOptions } from './tls-options.ts'
 
 export type ImapAccountOptions = Omit<ImapConfig, 'connections'>
 
-export interface ConnectDependencies {
-  /** For `auth.method: oauth2`. */
-  accessToken?: () => Promise<string>
-}
-
 /** Literals of one answer are held in memory: larger messages come in slices. */
 const maxLiteralBytes = 64 * 1_048_576
 
-export const toFlowOptions = async (
-  options: ImapAccountOptions,
-  deps: ConnectDependencies,
-): Promise<ImapFlowOptions> => {
+/** @param token for `auth.method: oauth2` */
+export const toFlowOptions = (options: ImapAccountOptions, token: string | null): ImapFlowOptions => {
   const { host, port, security, tls, auth, connectTimeoutMs, commandTimeoutMs } = options
   return {
     host,
@@ -26,7 +18,7 @@ export const toFlowOptions = async (
     // true: refuses a server that does not offer it; false: never begins it by chance.
     ...(security === 'tls' ? {} : { doSTARTTLS: security === 'starttls' }),
     tls: tlsOptions(tls),
-    ...(auth === null ? {} : { auth: await toCredentials(auth, deps) }),
+    ...(auth === null ? {} : { auth: toCredentials(auth, token) }),
     logger: false,
     disableAutoIdle: true,
     connectionTimeout: connectTimeoutMs,
@@ -37,11 +29,7 @@ export const toFlowOptions = async (
   }
 }
 
-const toCredentials = async (auth: NonNullable<ImapAccountOptions['auth']>, { accessToken }: ConnectDependencies) => {
-  if (auth.method === 'password') return { user: auth.user, pass: auth.password.reveal() }
-  if (accessToken !== undefined) return { user: auth.user, accessToken: await accessToken() }
-  throw new PosthornError('IMAP_AUTHENTICATION_FAILED', 'no access token can be had for this account', {
-    stage: 'authenticate',
-    retryable: true,
-  })
-}
+const toCredentials = (auth: NonNullable<ImapAccountOptions['auth']>, token: string | null) =>
+  auth.method === 'password'
+    ? { user: auth.user, pass: auth.password.reveal() }
+    : { user: auth.user, accessToken: token ?? '' }

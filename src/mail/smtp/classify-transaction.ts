@@ -33,6 +33,13 @@ const isNegative = (reply: SmtpReply): boolean => reply.code >= 400
 /** Whether the reply is about the login. */
 const isAboutLogin = ({ code }: SmtpReply): boolean => [530, 534, 535, 538].includes(code)
 
+/**
+ * Whether the server, instead of beginning a transaction, ends the session (421, RFC 5321 3.8) or has forgotten its login,
+ * as servers do when the token of the login expires.
+ */
+export const endsSession = ({ mail }: TransactionFacts): boolean =>
+  mail !== null && (mail.code === 421 || isAboutLogin(mail))
+
 const isAboutAccount = (reply: SmtpReply, step: Step): boolean =>
   isAboutLogin(reply) || (step === 'MAIL' && reply.code >= 500 && (reply.enhancedCode?.startsWith('5.7.') ?? false))
 

@@ -21,10 +21,11 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 
 import type { SmtpConfig } from '../../config/config.ts'
 import { isPosthornError, PosthornError } from '../../errors.ts'
+import { withAccessToken, type AccessTokens } from '../access-tokens.ts'
 import { tlsOptions } from '../tls-options.ts'
 import { classifyConnectFailure, type ConnectPhase } from './classify-connect-failure.ts'
 import { readExtensions, type SmtpExtensions } from './extensions.ts'
-import { loginMethod, type AccessTokens, type LoginMethod } from './login.ts'
+import { loginMethod, type LoginMethod } from './login.ts'
 
 export type SmtpServerOptions = Pick<
   SmtpConfig,
@@ -37,6 +38,8 @@ export interface SmtpLink {
   server: string
   extensions: SmtpExtensions
   authenticated: boolean
+  /** What it logged in with counts no more: the next login is made with another token. */
+  discardToken: () => void
 }
 
 export interface ConnectDependencies {
@@ -46,14 +49,22 @@ export interface ConnectDependencies {
   signal?: AbortSignal | undefined
 }
 
-/** @throws PosthornError `SMTP_UNREACHABLE`, `SMTP_TLS_FAILED`, `SMTP_AUTHENTICATION_FAILED`, …; always retryable */
-export const connectSmtp = async (options: SmtpServerOptions, deps: ConnectDependencies = {}): Promise<SmtpLink> => {
+/** @throws PosthornError `SMTP_UNREACHABLE`, `SMTP_TLS_FAILED`, `SMTP_AUTHENTICATION_FAILED`, `OAUTH_*`; always retryable */
+export const connectSmtp = (options: SmtpServerOptions, deps: ConnectDependencies = {}): Promise<SmtpLink> =>
+  withAccessToken(options.auth, deps.accessTokens, (token) => connectOnce(options, token, deps))
+
+const connectOnce = async (
+  options: SmtpServerOptions,
+  token: string | null,
+  deps: ConnectDependencies,
+): Promise<SmtpLink> => {
   const server = `${isIP(options.host) === 6 ? `[${options.host}]` : options.host}:${options.port}`
   const phase: ConnectPhase = { server, stage: 'connect', secrets: [] }
   try {
     deps.signal?.throwIfAborted()
     const socket = await openSocket(options, deps.signal)
-    return await handshake(options, socket, phase, deps)
+    const link = await handshake(options, socket, phase, token, deps)
+    return { ...link, discardToken: () => (token === null ? undefined : deps.accessTokens?.invalidate(token)) }
   } catch (error) {
     throw isPosthornError(error) ? error : classifyConnectFailure(error, phase)
   }
@@ -89,11 +100,12 @@ const handshake = async (
   options: SmtpServerOptions,
   socket: Socket,
   phase: ConnectPhase,
+  token: string | null,
   deps: ConnectDependencies,
-): Promise<SmtpLink> => {
+): Promise<Omit<SmtpLink, 'discardToken'>> => {
   const { host, port, security, connectTimeoutMs } = options
   let injected = false
-  const login = options.auth === null ? null : loginMethod(options.auth, options, deps.accessTokens)
+  const login = options.auth === null ? null : loginMethod(options.auth, options, token)
   phase.secrets = login?.secrets ?? []
   const connection = new SMTPConnection({
     connection: socket,

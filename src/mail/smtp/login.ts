@@ -9,11 +9,7 @@ import type {
 } from 'nodemailer/lib/smtp-connection'
 
 import type { AuthConfig } from '../../config/config.ts'
-
-export type OAuth2Login = Extract<AuthConfig, { method: 'oauth2' }>
-
-/** A valid access token of the account. @throws PosthornError where there is none */
-export type AccessTokens = (auth: OAuth2Login) => Promise<string>
+import type { OAuth2Login } from '../access-tokens.ts'
 
 export interface LoginMethod {
   /** Which of the offered mechanisms is taken; null: none of them will do. */
@@ -22,12 +18,13 @@ export interface LoginMethod {
   secrets: readonly string[]
 }
 
+/** @param token for `auth.method: oauth2` */
 export const loginMethod = (
   auth: AuthConfig,
   server: { host: string; port: number },
-  tokens?: AccessTokens,
+  token: string | null,
 ): LoginMethod =>
-  auth.method === 'password' ? passwordLogin(auth.user, auth.password.reveal()) : tokenLogin(auth, server, tokens)
+  auth.method === 'password' ? passwordLogin(auth.user, auth.password.reveal()) : tokenLogin(auth, server, token ?? '')
 
 const passwordLogin = (user: string, pass: string): LoginMethod => ({
   choose(offered, encrypted) {
@@ -40,19 +37,13 @@ const passwordLogin = (user: string, pass: string): LoginMethod => ({
   secrets: [pass, `\0${user}\0${pass}`],
 })
 
-const tokenLogin = (
-  auth: OAuth2Login,
-  { host, port }: { host: string; port: number },
-  tokens?: AccessTokens,
-): LoginMethod => {
-  const secrets: string[] = []
+const tokenLogin = (auth: OAuth2Login, { host, port }: { host: string; port: number }, token: string): LoginMethod => {
+  const xoauth2 = `user=${auth.user}\x01auth=Bearer ${token}\x01\x01`
+  const oauthbearer = `n,a=${saslName(auth.user)},\x01host=${host}\x01port=${port}\x01auth=Bearer ${token}\x01\x01`
   const exchange =
-    (initial: (token: string) => string, afterError: string) =>
+    (initial: string, afterError: string) =>
     async ({ method, sendCommand }: SMTPConnectionCustomAuthContext): Promise<void> => {
-      if (tokens === undefined) throw new Error('no access tokens were configured')
-      const token = await tokens(auth)
-      secrets.push(token)
-      let reply = await sendCommand(`AUTH ${method} ${Buffer.from(initial(token), 'utf8').toString('base64')}`)
+      let reply = await sendCommand(`AUTH ${method} ${Buffer.from(initial, 'utf8').toString('base64')}`)
       // The server explains itself in a challenge that has to be answered before it gives its verdict.
       if (reply.status === 334) reply = await sendCommand(afterError)
       if (reply.status !== 235) throw new Error('the token was refused')
@@ -63,14 +54,8 @@ const tokenLogin = (
       const method = wanted.find((name) => offered.includes(name))
       return method === undefined ? null : { method, user: auth.user }
     },
-    handlers: {
-      XOAUTH2: exchange((token) => `user=${auth.user}\x01auth=Bearer ${token}\x01\x01`, ''),
-      OAUTHBEARER: exchange(
-        (token) => `n,a=${saslName(auth.user)},\x01host=${host}\x01port=${port}\x01auth=Bearer ${token}\x01\x01`,
-        'AQ==',
-      ),
-    },
-    secrets,
+    handlers: { XOAUTH2: exchange(xoauth2, ''), OAUTHBEARER: exchange(oauthbearer, 'AQ==') },
+    secrets: [token, xoauth2, oauthbearer],
   }
 }
 

@@ -9,8 +9,8 @@
  * PIPELINING: its envelope travels with the end of the first one's data or after it (RFC 2920 3.1), so that a mail costs
  * one round trip; its own content is never sent before the first one is settled.
  *
- * - A delivery settles exactly once: with an outcome, or with null, which says that the server never answered anything
- *   to it because the connection, used before, had gone: it may travel over another one as if nothing had happened.
+ * - A delivery settles exactly once: with an outcome, or with null, which says that the connection, used before, was gone
+ *   or had lost its login before the mail began: it may travel over another one as if nothing had happened.
  * - Nothing is read or written after `closed`.
  * - Bytes of the content are handed to the socket one piece at a time, each when the system has taken the one before;
  *   the final dot of a big mail is handed over only when all before it was taken.
@@ -19,7 +19,7 @@ import type { Socket } from 'node:net'
 
 import { isPosthornError, PosthornError, toPosthornError, type Stage } from '../../errors.ts'
 import type { DeliveryOutcome } from '../smtp-outcome.ts'
-import { classifyTransaction, unsent } from './classify-transaction.ts'
+import { classifyTransaction, endsSession, unsent } from './classify-transaction.ts'
 import type { SmtpLink } from './connect.ts'
 import { DotStuffer } from './dot-stuffing.ts'
 import { envelopeCommands, unsupported, type Envelope, type MessageNeeds } from './envelope.ts'
@@ -38,7 +38,7 @@ export interface SmtpMessage {
 
 export interface Delivery {
   message: SmtpMessage
-  /** Null: not sent, and the server has not answered anything to it. */
+  /** Null: not sent, and what the server answered, if anything, was not about it. */
   settle(outcome: DeliveryOutcome | null): void
 }
 
@@ -175,13 +175,20 @@ export class SmtpSession {
     }
   }
 
-  #settle({ delivery, transaction }: Running, reset: boolean, closing: boolean): void {
+  #settle({ delivery, transaction, reused }: Running, reset: boolean, closing: boolean): void {
     if (transaction.facts.dotWritten) this.#answersFast = performance.now() - this.#dotAt < slowReplyMs
-    this.settled += 1
     this.#running.shift()
+    const outcome = classifyTransaction(transaction.facts, delivery.message.envelope.recipients)
+    const lost = connectionLost(this.link.server, 'the server closes it', 'connect')
+    if (endsSession(transaction.facts)) {
+      this.link.discardToken()
+      delivery.settle(reused ? null : outcome)
+      return this.#end(outcome.error ?? lost)
+    }
+    this.settled += 1
     if (reset) this.#reset = true
-    delivery.settle(classifyTransaction(transaction.facts, delivery.message.envelope.recipients))
-    if (closing) return this.#end(connectionLost(this.link.server, 'the server closes it', 'connect'))
+    delivery.settle(outcome)
+    if (closing) return this.#end(lost)
     this.#arm()
     if (this.#running.length === 0) this.#options.onIdle(this)
   }

@@ -193,7 +193,7 @@ void describe('OAuth 2.0', { concurrency: 4 }, () => {
     user: 'me@example.com',
     oauth2: { mechanism } as OAuth2Config,
   })
-  const accessTokens = async (): Promise<string> => 'tok-1'
+  const accessTokens = { get: async () => 'tok-1', invalidate: () => undefined }
 
   void test('XOAUTH2 and OAUTHBEARER show the token in their own forms', async (t) => {
     const security = { security: 'tls', tls: trusting() } as const
