@@ -10,8 +10,11 @@ import { ImapFlow } from 'imapflow'
 import { PosthornError, type Stage } from '../errors.ts'
 import { withAccessToken, type AccessTokens } from './access-tokens.ts'
 import { classifyImapError } from './classify-imap-error.ts'
-import type { FolderFacts, Mailbox, MessageSummary, OpenFolder, SearchCriteria } from './mailbox.ts'
+import type { FolderFacts, Mailbox, MessageSummary, OpenFolder, SearchCriteria, WaitOptions } from './mailbox.ts'
 import { toFlowOptions, type ImapAccountOptions } from './imap-options.ts'
+import { toSearchQuery } from './imap-search.ts'
+import { summaryQuery, toSummary } from './imap-summary.ts'
+import { FolderWatch } from './imap-watch.ts'
 import { toUidSet } from './uid-set.ts'
 
 const sliceBytes = 2 * 1_048_576
@@ -27,8 +30,9 @@ export const connectMailbox = (options: ImapAccountOptions, deps: ConnectDepende
   withAccessToken(options.auth, deps.accessTokens, (token) => connectOnce(options, token))
 
 const connectOnce = async (options: ImapAccountOptions, token: string | null): Promise<Mailbox> => {
-  const flow = new ImapFlow(toFlowOptions(options, token))
-  const mailbox = new FlowMailbox(flow)
+  const faults: Faults = { last: null }
+  const flow = new ImapFlow({ ...toFlowOptions(options, token), logger: listenTo(faults) })
+  const mailbox = new FlowMailbox(flow, faults, options.probeIntervalMs)
   try {
     await flow.connect()
     return mailbox
@@ -38,22 +42,29 @@ const connectOnce = async (options: ImapAccountOptions, token: string | null): P
   }
 }
 
+/** Where a command answers `false`, the reason went to the library's log. */
+interface Faults {
+  last: unknown
+}
+
+const listenTo = (faults: Faults) => {
+  const ignore = () => undefined
+  const warn = ({ err }: { err?: unknown }) => {
+    faults.last = err ?? faults.last
+  }
+  return { warn, error: ignore, debug: ignore, info: ignore, isLevelEnabled: (level: string) => level === 'warn' }
+}
+
 class FlowMailbox implements Mailbox {
   readonly #flow: ImapFlow
-  /** Set by the server's notices; cleared when the folder is searched. */
-  #hasChanged = false
-  #wake: (() => void) | null = null
+  readonly #faults: Faults
+  readonly #watch: FolderWatch
   readonly #knownFolders = new Set<string>()
 
-  constructor(flow: ImapFlow) {
+  constructor(flow: ImapFlow, faults: Faults, probeIntervalMs: number) {
     this.#flow = flow
-    // Without a listener an 'error' event ends the process; what it means is told by the call that fails.
-    flow.on('error', () => this.#wake?.())
-    flow.on('close', () => this.#wake?.())
-    flow.on('exists', () => {
-      this.#hasChanged = true
-      this.#wake?.()
-    })
+    this.#faults = faults
+    this.#watch = new FolderWatch(flow, probeIntervalMs)
   }
 
   get capabilities(): ReadonlySet<string> {
@@ -64,7 +75,19 @@ class FlowMailbox implements Mailbox {
     const opened = await this.#ask('select', `opening folder ${JSON.stringify(folder)}`, () =>
       this.#flow.mailboxOpen(folder, { readOnly }),
     )
-    return { uidValidity: Number(opened.uidValidity), uidNext: opened.uidNext > 0 ? opened.uidNext : null }
+    this.#watch.clear()
+    const uidValidity = Number(opened.uidValidity)
+    if (uidValidity > 0) return { uidValidity, uidNext: opened.uidNext > 0 ? opened.uidNext : null }
+    // RFC 3501 6.3.1: such a server has no unique identifiers, so nothing could ever be told from anything else.
+    const message = `folder ${JSON.stringify(folder)} has no UIDVALIDITY`
+    throw new PosthornError('IMAP_COMMAND_FAILED', message, { stage: 'select' })
+  }
+
+  async uidNextOf(folder: string): Promise<number | null> {
+    const { uidNext } = await this.#ask('select', `looking at ${JSON.stringify(folder)}`, () =>
+      this.#flow.status(folder, { uidNext: true }),
+    )
+    return uidNext ?? null
   }
 
   async listFolders(): Promise<FolderFacts[]> {
@@ -93,9 +116,8 @@ class FlowMailbox implements Mailbox {
     return this.#knownFolders.has(folder)
   }
 
-  async searchUids({ messageId }: SearchCriteria, fromUid: number): Promise<number[]> {
-    this.#hasChanged = false
-    const query = { uid: `${fromUid}:*`, ...(messageId === undefined ? {} : { header: { 'message-id': messageId } }) }
+  async searchUids(criteria: SearchCriteria, fromUid: number): Promise<number[]> {
+    const query = toSearchQuery(criteria, fromUid)
     const found = await this.#ask('fetch', 'searching', () => this.#flow.search(query, { uid: true }))
     // `n:*` means `*:n` where the last UID is below n (RFC 3501 6.4.8).
     return found.filter((uid) => uid >= fromUid)
@@ -103,20 +125,13 @@ class FlowMailbox implements Mailbox {
 
   async fetchSummaries(uids: readonly number[]): Promise<MessageSummary[]> {
     const summaries: MessageSummary[] = []
-    const query = {
-      flags: true,
-      size: true,
-      internalDate: true,
-      emailId: true,
-      threadId: true,
-      headers: ['from', 'to', 'subject'],
-    }
-    for await (const { uid, size, flags, internalDate, emailId, threadId, headers } of this.#fetch(uids, query)) {
-      // Another client's change of flags looks like an answer, with nothing else in it.
-      if (size === undefined || headers === undefined) continue
-      const receivedAtMs = internalDate === undefined ? 0 : new Date(internalDate).getTime()
-      const ids = { emailId: emailId ?? null, threadId: threadId ?? null }
-      summaries.push({ uid, size, flags: [...(flags ?? [])], receivedAtMs, header: headers, ...ids })
+    const awaited = new Set(uids)
+    // Once more for what came incomplete; what is missing even then has vanished or can't be described.
+    for (let attempt = 0; attempt < 2 && awaited.size > 0; attempt += 1) {
+      for await (const item of this.#fetch([...awaited], summaryQuery)) {
+        const summary = toSummary(item)
+        if (summary !== null && awaited.delete(summary.uid)) summaries.push(summary)
+      }
     }
     return summaries
   }
@@ -172,22 +187,30 @@ class FlowMailbox implements Mailbox {
   async move(uids: readonly number[], folder: string): Promise<Map<number, number | null>> {
     if (!this.capabilities.has('MOVE')) {
       this.#requireUidPlus()
-      const copied = await this.copy(uids, folder)
-      // Exactly what the server says it has copied is deleted, nothing else.
+      const copied = await this.#copy(uids, folder)
+      // With UIDPLUS a copy without COPYUID may have copied nothing (RFC 4315 3): then nothing may be deleted.
+      if (copied === null) throw unsafeMove('the server does not tell what it has copied (no COPYUID)')
       await this.deleteExactly([...copied.keys()])
       return copied
     }
     const moved = await this.#ask('command', `moving to ${JSON.stringify(folder)}`, () =>
       this.#flow.messageMove(toUidSet(uids), folder, { uid: true }),
     )
-    return moved.uidMap ?? new Map(uids.map((uid) => [uid, null]))
+    if (moved.uidMap !== undefined) return moved.uidMap
+    const left = new Set(await this.searchUids({}, Math.min(...uids)))
+    return new Map(uids.filter((uid) => !left.has(uid)).map((uid) => [uid, null]))
   }
 
   async copy(uids: readonly number[], folder: string): Promise<Map<number, number | null>> {
+    return (await this.#copy(uids, folder)) ?? new Map(uids.map((uid) => [uid, null]))
+  }
+
+  /** @returns null where the server does not tell what it has copied */
+  async #copy(uids: readonly number[], folder: string): Promise<Map<number, number> | null> {
     const copied = await this.#ask('command', `copying to ${JSON.stringify(folder)}`, () =>
       this.#flow.messageCopy(toUidSet(uids), folder, { uid: true }),
     )
-    return copied.uidMap ?? new Map(uids.map((uid) => [uid, null]))
+    return copied.uidMap ?? null
   }
 
   async deleteExactly(uids: readonly number[]): Promise<void> {
@@ -202,28 +225,10 @@ class FlowMailbox implements Mailbox {
     )
   }
 
-  async idle(signal: AbortSignal, timeoutMs: number): Promise<void> {
-    if (signal.aborted || this.#hasChanged) return
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = resolve
+  wait(signal: AbortSignal, options: WaitOptions): Promise<void> {
+    return this.#watch.wait(signal, options, async () => {
+      await this.#ask('fetch', 'waiting for mail', () => this.#probe())
     })
-    const onAbort = () => this.#wake?.()
-    signal.addEventListener('abort', onAbort, { once: true })
-    const timer = setTimeout(() => this.#wake?.(), timeoutMs)
-    const idling = this.#flow.idle().catch((error: unknown) => {
-      this.#wake?.()
-      throw error
-    })
-    try {
-      await woken
-      // Any command ends IDLE; this one also proves that the other side still answers.
-      if (!signal.aborted) await this.#ask('fetch', 'waiting for mail', async () => this.#probe(idling))
-    } finally {
-      this.#wake = null
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      idling.catch(() => undefined)
-    }
   }
 
   async close(): Promise<void> {
@@ -238,9 +243,8 @@ class FlowMailbox implements Mailbox {
     }
   }
 
-  async #probe(idling: Promise<unknown>): Promise<true> {
+  async #probe(): Promise<true> {
     await this.#flow.noop()
-    await idling
     if (!this.#flow.usable) throw Object.assign(new Error('the connection is closed'), { code: 'NoConnection' })
     return true
   }
@@ -260,22 +264,26 @@ class FlowMailbox implements Mailbox {
   #requireUidPlus(): void {
     const { capabilities } = this
     if (capabilities.has('UIDPLUS') || capabilities.has('IMAP4REV2')) return
-    throw new PosthornError('IMAP_UNSAFE_MOVE', 'the server can not delete exactly these messages (no UIDPLUS)', {
-      stage: 'command',
-      action: "Use after: seen or none for this account; a plain EXPUNGE would delete other people's messages as well.",
-    })
+    throw unsafeMove('the server can not delete exactly these messages (no UIDPLUS)')
   }
 
   /** Runs one command; `false` and `undefined` are failures. */
   async #ask<T>(stage: Stage, what: string, run: () => Promise<T | false | undefined>): Promise<T> {
     let answer: T | false | undefined
+    this.#faults.last = null
     try {
       answer = await run()
     } catch (error) {
       throw classifyImapError(error, stage, what)
     }
     if (answer !== false && answer !== undefined) return answer
-    const fault = this.#flow.usable ? { responseStatus: 'NO' } : { code: 'NoConnection' }
+    const fault = this.#flow.usable ? (this.#faults.last ?? { responseStatus: 'NO' }) : { code: 'NoConnection' }
     throw classifyImapError(fault, stage, what)
   }
 }
+
+const unsafeMove = (message: string): PosthornError =>
+  new PosthornError('IMAP_UNSAFE_MOVE', message, {
+    stage: 'command',
+    action: "Use after: seen or none for this account; a plain EXPUNGE would delete other people's messages as well.",
+  })

@@ -19,7 +19,6 @@ export const toFlowOptions = (options: ImapAccountOptions, token: string | null)
     ...(security === 'tls' ? {} : { doSTARTTLS: security === 'starttls' }),
     tls: tlsOptions(tls),
     ...(auth === null ? {} : { auth: toCredentials(auth, token) }),
-    logger: false,
     disableAutoIdle: true,
     connectionTimeout: connectTimeoutMs,
     greetingTimeout: connectTimeoutMs,

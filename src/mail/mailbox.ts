@@ -20,14 +20,31 @@ export interface MessageSummary {
   /** OBJECTID (RFC 8474) or X-GM-MSGID. */
   emailId: string | null
   threadId: string | null
-  /** The header fields From, To and Subject, as they stand in the message. */
+  /** The header fields From, To, Subject, Date and Message-ID, as they stand in the message. */
   header: Buffer
 }
 
-/** All criteria hold together. The server matches whole days and substrings. */
+/**
+ * All criteria that are given (and not null) hold together. The server may find more than what is meant, never less:
+ * only criteria that every server reads alike are here, and days are widened by the differences between time zones.
+ */
 export interface SearchCriteria {
   /** Value of the Message-ID field. */
   messageId?: string
+  /** True: without `\Seen`; false: with it. */
+  unread?: boolean | null
+  /** A keyword, no system flag. */
+  keyword?: string | null
+  sinceMs?: number | null
+  beforeMs?: number | null
+  largerThanBytes?: number | null
+  smallerThanBytes?: number | null
+}
+
+export interface WaitOptions {
+  /** Whether the server is asked to tell of changes (IDLE, RFC 2177). */
+  idle: boolean
+  timeoutMs: number
 }
 
 export interface FolderFacts {
@@ -40,6 +57,8 @@ export interface Mailbox {
   readonly capabilities: ReadonlySet<string>
   /** @throws PosthornError `IMAP_FOLDER_MISSING` */
   open(folder: string, options: { readOnly: boolean }): Promise<OpenFolder>
+  /** UIDNEXT of a folder that is not open; null where the server does not say. */
+  uidNextOf(folder: string): Promise<number | null>
   listFolders(): Promise<FolderFacts[]>
   findSpecialFolder(use: string): Promise<string | null>
   /** Does nothing where the folder is there. */
@@ -60,8 +79,12 @@ export interface Mailbox {
   /** @throws PosthornError `IMAP_UNSAFE_MOVE` where the server can't delete exactly these (no UIDPLUS) */
   deleteExactly(uids: readonly number[]): Promise<void>
   append(folder: string, raw: Buffer, flags: readonly string[]): Promise<void>
-  /** Waits until the folder changes, the time is over, or the signal aborts; then proves that the connection lives. */
-  idle(signal: AbortSignal, timeoutMs: number): Promise<void>
+  /**
+   * Waits until the folder changes, the time is over, or the signal aborts. Meanwhile, and at the end, an exchange proves
+   * that the connection lives: `imap.probeInterval` bounds the silence. Returns at once where the folder has changed
+   * since it was opened.
+   */
+  wait(signal: AbortSignal, options: WaitOptions): Promise<void>
   /** Bounded in time, never rejects. */
   close(): Promise<void>
 }

@@ -80,8 +80,7 @@ export class FolderListener {
         await receiver.sync(mailbox, signal)
         this.#hasSynced = true
         backoff.reset()
-        if (rule.idle) await mailbox.idle(signal, rule.pollMs)
-        else await delay(rule.pollMs, undefined, { signal })
+        await mailbox.wait(signal, { idle: rule.idle, timeoutMs: rule.pollMs })
       }
     } finally {
       signal.removeEventListener('abort', onAbort)

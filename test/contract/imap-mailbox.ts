@@ -134,12 +134,12 @@ export const mailboxSuite = (server: string, create: (t: TestContext) => Promise
 
   check('waiting ends when a message arrives, and when it is broken off', async (mailbox, fixture) => {
     await openWith(mailbox, fixture, 1)
-    const waiting = mailbox.idle(new AbortController().signal, 60_000)
+    const waiting = mailbox.wait(new AbortController().signal, { idle: true, timeoutMs: 60_000 })
     await fixture.deliver([raw(2)])
     await waiting
     assert.equal((await mailbox.searchUids({}, 1)).length, 2)
     const abort = new AbortController()
-    const broken = mailbox.idle(abort.signal, 60_000)
+    const broken = mailbox.wait(abort.signal, { idle: true, timeoutMs: 60_000 })
     abort.abort()
     await broken
   })

@@ -1,0 +1,34 @@
+/** What is asked of every message before it is fetched, and what the answer means (pure). */
+import type { FetchMessageObject, FetchQueryObject } from 'imapflow'
+import type { MessageSummary } from './mailbox.ts'
+
+export const summaryQuery: FetchQueryObject = {
+  flags: true,
+  size: true,
+  internalDate: true,
+  threadId: true,
+  headers: ['from', 'to', 'subject', 'date', 'message-id'],
+}
+
+const timeOf = (date: Date | string | undefined): number => (date === undefined ? Number.NaN : new Date(date).getTime())
+
+/** INTERNALDATE; where the server omits it the Date field, else the beginning of time. */
+const arrivalOf = (internalDate: Date | string | undefined, header: Buffer): number => {
+  const written = /^date:(.*)$/im.exec(header.toString('latin1'))?.[1]?.trim()
+  return [timeOf(internalDate), timeOf(written)].find((time) => Number.isSafeInteger(time)) ?? 0
+}
+
+/** Null: another client's change of flags, which looks like an answer with nothing else in it. */
+export const toSummary = (item: FetchMessageObject): MessageSummary | null => {
+  const { uid, size, flags, internalDate, emailId, threadId, headers } = item
+  if (size === undefined || headers === undefined) return null
+  return {
+    uid,
+    size,
+    flags: [...(flags ?? [])],
+    receivedAtMs: arrivalOf(internalDate, headers),
+    header: headers,
+    emailId: emailId ?? null,
+    threadId: threadId ?? null,
+  }
+}
