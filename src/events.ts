@@ -1,5 +1,6 @@
 /**
- * What Posthorn tells about itself. One closed union; `log-events.ts` turns it into log lines.
+ * What Posthorn tells about itself. One closed union; `log-events.ts` turns it into log lines and
+ * `http/count-events.ts` into metrics.
  *
  * No event carries mail content or a secret. Ids, accounts, folders, topics and counts are allowed.
  */
@@ -9,6 +10,8 @@ export type Role = 'send' | 'receive'
 
 export type PosthornEvent =
   | { type: 'Started'; roles: readonly Role[]; accounts: readonly string[] }
+  /** Health, readiness and metrics can be asked for there. */
+  | { type: 'Listening'; url: string }
   | { type: 'Stopping'; reason: string }
   | { type: 'Stopped' }
   | { type: 'GroupJoined'; role: Role; partitions: readonly number[] }

@@ -14,6 +14,8 @@ const describe = (event: PosthornEvent): [Level, string] => {
   switch (event.type) {
     case 'Started':
       return ['info', 'started']
+    case 'Listening':
+      return ['info', 'health, readiness and metrics are served']
     case 'Stopping':
       return ['info', 'stopping: settling what is in flight']
     case 'Stopped':

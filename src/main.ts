@@ -14,11 +14,13 @@ import type { KafkaLog } from './kafka/kafka-log.ts'
 import type { CreateOwner } from './kafka/partition-owner.ts'
 import { planTopics, sendStateTopic } from './kafka/topic-plan.ts'
 import { describeTopics, ensureTopics } from './kafka/topics.ts'
+import { startMonitor } from './http/monitor.ts'
 import { withReleasers } from './lifecycle.ts'
 import { PosthornError } from './errors.ts'
 import type { TokenSource } from './mail/access-tokens.ts'
 import { createAccountConnections } from './mail/account-connections.ts'
 import { createS3AttachmentStore } from './mail/s3-attachment-store.ts'
+import type { Awaited } from './readiness.ts'
 
 export interface PosthornOptions {
   roles: readonly Role[]
@@ -30,15 +32,10 @@ export interface PosthornOptions {
 }
 
 export interface Posthorn {
-  /** The groups are joined, every owned partition works, and each owned folder has been synced. */
-  readonly ready: boolean
+  /** Empty: the groups are joined, every owned partition works, and each owned folder has been synced. */
+  readonly awaited: readonly Awaited[]
   /** Stops taking, settles what is in flight, lets go of everything. */
   stop(): Promise<void>
-}
-
-/** What a worker can tell of itself. */
-export interface OwnerReadiness {
-  readonly ready: boolean
 }
 
 const noTokens: TokenSource = () => {
@@ -52,7 +49,17 @@ const noTokens: TokenSource = () => {
  */
 export const startPosthorn = (config: Config, options: PosthornOptions): Promise<Posthorn> =>
   withReleasers(async (releasers) => {
-    const { roles, emit, kafkaLog, now, random } = options
+    const { roles, kafkaLog, now, random } = options
+    const members: GroupMember[] = []
+    let phase: 'start' | 'run' | 'stop' = 'start'
+    const awaited = () => (phase === 'run' ? members.flatMap((member) => member.awaited) : [{ what: phase }])
+    let { emit } = options
+    if (config.http !== null) {
+      const isAccount = (name: string) => Object.hasOwn(config.accounts, name)
+      const monitor = await startMonitor(config.http, { emit, awaited, isAccount, now })
+      releasers.add(() => monitor.close())
+      emit = monitor.emit
+    }
     const registry = config.avro.registry === null ? null : createSchemaRegistry(config.avro.registry)
     if (registry !== null) releasers.add(() => registry.close())
     const codec = createCodec({ schemas: loadSchemas(), encoding: config.avro.encoding, registry })
@@ -83,8 +90,6 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     const store = config.storage === null ? null : createS3AttachmentStore(config.storage)
     if (store !== null) releasers.add(() => store.close())
 
-    const owners = new Set<OwnerReadiness>()
-    const members: GroupMember[] = []
     const join = async (
       role: Role,
       groupId: string,
@@ -123,15 +128,19 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
       const described = await describeTopics(admin, [topics.commands])
       const partitionCount = described.get(topics.commands)?.partitions ?? topics.partitions
       const newBackoff = () => new Backoff({ firstMs: 500, maxMs: 60_000, random })
-      const createOwner = createMailboxOwner({ ...shared, partitionCount, newBackoff, owners })
+      const createOwner = createMailboxOwner({ ...shared, partitionCount, newBackoff })
       await join('receive', `${config.kafka.group}.mailboxes`, [topics.commands], topics.checkpoints, createOwner)
     }
     emit({ type: 'Started', roles, accounts: Object.keys(config.accounts) })
 
+    phase = 'run'
     return {
-      get ready() {
-        return members.every((member) => member.ready) && [...owners].every((owner) => owner.ready)
+      get awaited() {
+        return awaited()
       },
-      stop: () => releasers.releaseAll(),
+      stop: () => {
+        phase = 'stop'
+        return releasers.releaseAll()
+      },
     }
   })

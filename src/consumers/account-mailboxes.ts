@@ -12,6 +12,7 @@ import { FolderListener } from '../producers/folder-listener.ts'
 import { MessagePublisher } from '../producers/publish-message.ts'
 import { FolderReceiver } from '../producers/receive-folder.ts'
 import { MessageStore } from '../producers/store-message.ts'
+import type { Awaited } from '../readiness.ts'
 import { LingeringMailbox } from './lingering-mailbox.ts'
 import type { AccountMailboxes, MailboxHost } from './mailbox-partition.ts'
 import type { CommandAccount } from './settle-command.ts'
@@ -52,8 +53,10 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     }
   }
 
-  get ready(): boolean {
-    return this.#listeners.every(({ hasSynced }) => hasSynced)
+  get awaited(): Awaited[] {
+    return this.#listeners
+      .filter(({ hasSynced }) => !hasSynced)
+      .map(({ folder }) => ({ what: 'folder', account: this.name, folder }))
   }
 
   start(): void {

@@ -15,14 +15,12 @@ export interface MailboxOwnerDependencies extends AccountDependencies {
   /** Of the commands topic. */
   partitionCount: number
   newBackoff: () => Backoff
-  /** The owners that live now. */
-  owners: Set<{ readonly ready: boolean }>
 }
 
 export const createMailboxOwner =
   (deps: MailboxOwnerDependencies): CreateOwner =>
   (context) => {
-    const { config, codec, partitionCount, newBackoff, owners, emit, now } = deps
+    const { config, codec, partitionCount, newBackoff, emit, now } = deps
     const { topics } = config.kafka
     const opened = new Map<string, OwnedAccount>()
 
@@ -42,7 +40,7 @@ export const createMailboxOwner =
       emit,
       now,
     })
-    const owner = new MailboxPartition(context, {
+    return new MailboxPartition(context, {
       commandsTopic: topics.commands,
       codec,
       openAccounts,
@@ -51,8 +49,5 @@ export const createMailboxOwner =
         buildOversizeDeadLetter(record, error, { topic: topics.deadLetters, attempts: 1, at: now() }),
       newBackoff,
       onTrouble: ({ code, message }) => emit({ type: 'KafkaTrouble', role: 'receive', code, message }),
-      onReleased: () => owners.delete(owner),
     })
-    owners.add(owner)
-    return owner
   }

@@ -14,14 +14,15 @@ import type { Positions } from '../kafka/partition-ledger.ts'
 import type { PartitionContext, PartitionOwner } from '../kafka/partition-owner.ts'
 import type { ConsumedRecord } from '../kafka/records.ts'
 import { SettlementBatcher, type BatcherOptions, type Settlement } from '../kafka/settlement-batcher.ts'
+import type { Awaited } from '../readiness.ts'
 import { WorkGate } from '../producers/work-gate.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 
 /** One account with its connections. */
 export interface AccountMailboxes {
   start(): void
-  /** True once each of its folders was synced. */
-  readonly ready: boolean
+  /** The folders that have not been synced yet. */
+  readonly awaited: readonly Awaited[]
   /** Lets go of every connection. */
   stop(): Promise<void>
 }
@@ -51,7 +52,6 @@ export interface MailboxPartitionDependencies {
   replaceTooLarge: BatcherOptions['replaceTooLarge']
   newBackoff: () => Backoff
   onTrouble: (error: PosthornError, retryInMs: number) => void
-  onReleased: () => void
 }
 
 /** Intake of commands stops at so many unsettled ones and goes on at half of it. */
@@ -85,8 +85,8 @@ export class MailboxPartition implements PartitionOwner {
     this.#commands.hold()
   }
 
-  get ready(): boolean {
-    return this.#host !== null && this.#accounts.every(({ ready }) => ready)
+  get awaited(): readonly Awaited[] | null {
+    return this.#host === null ? null : this.#accounts.flatMap(({ awaited }) => awaited)
   }
 
   replay({ key, value }: ConsumedRecord): void {
@@ -126,7 +126,6 @@ export class MailboxPartition implements PartitionOwner {
     await this.#opening
     await Promise.all(this.#accounts.map((account) => account.stop()))
     await this.#commands.whenIdle()
-    this.#deps.onReleased()
   }
 
   /** Checkpoints first, then the accounts: a folder must never be looked at without what was settled of it. */

@@ -15,6 +15,7 @@ import type { Positions } from '../kafka/partition-ledger.ts'
 import type { PartitionContext, PartitionOwner } from '../kafka/partition-owner.ts'
 import type { ConsumedRecord } from '../kafka/records.ts'
 import { SettlementBatcher, type BatcherOptions, type Settlement } from '../kafka/settlement-batcher.ts'
+import type { Awaited } from '../readiness.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import type { SendHistory } from './send-history.ts'
 import type { RequestLog } from './request-log.ts'
@@ -84,6 +85,11 @@ export class SendPartition implements PartitionOwner {
       replaceTooLarge: options.replaceTooLarge,
       onFailed: (error) => this.#onCommitFailed(error),
     })
+  }
+
+  /** It sends from the moment that it runs. */
+  get awaited(): readonly Awaited[] {
+    return []
   }
 
   replay(record: ConsumedRecord): void {

@@ -68,7 +68,7 @@ export const runDemo = async (releasers: Releasers, options: DemoOptions): Promi
   say('starting Posthorn')
   const posthorn = await startPosthorn(config, { roles: ['send', 'receive'], emit, kafkaLog, now, random })
   releasers.add(() => posthorn.stop())
-  for (const deadline = now() + readyTimeoutMs; !posthorn.ready; await delay(20, undefined, { signal })) {
+  for (const deadline = now() + readyTimeoutMs; posthorn.awaited.length > 0; await delay(20, undefined, { signal })) {
     if (now() > deadline)
       throw new PosthornError('INTERNAL', 'Posthorn did not become ready in time', { stage: 'start' })
   }

@@ -13,6 +13,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin, Consumer, Kafka } from 'kafkajs'
 import type { PosthornError } from '../errors.ts'
+import type { Awaited } from '../readiness.ts'
 import { classifyKafkaError } from './classify-kafka-error.ts'
 import { coPartitionAssigner } from './co-partition-assigner.ts'
 import { HeldPartition, type Seek } from './held-partition.ts'
@@ -55,6 +56,8 @@ export class GroupMember {
   /** Null while outside the group. */
   #memberId: string | null = null
   #lastHeartbeat = 0
+  /** From the news of a rebalance, or of a failure, to the join that ends it. */
+  #isJoining = false
   #stopping = false
   #mustRestart = false
   #restarting: Promise<void> | null = null
@@ -75,17 +78,22 @@ export class GroupMember {
       readUncommitted: false,
       retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => false },
     })
-    const { GROUP_JOIN, HEARTBEAT, CRASH } = this.#consumer.events
+    const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH } = this.#consumer.events
     this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#onJoin(payload.memberId, payload.memberAssignment))
     this.#consumer.on(HEARTBEAT, () => {
       this.#lastHeartbeat = Date.now()
     })
+    this.#consumer.on(REBALANCING, () => {
+      this.#isJoining = true
+    })
     this.#consumer.on(CRASH, ({ payload }) => this.#rejoin(classifyKafkaError(payload.error, 'start')))
   }
 
-  /** Joined the group, and every owned partition runs. */
-  get ready(): boolean {
-    return this.#memberId !== null && [...this.#held.values()].every(({ isRunning }) => isRunning)
+  /** Empty: the group is joined, its broker answers, and every owned partition runs and is up to date. */
+  get awaited(): Awaited[] {
+    const group = this.#options.groupId
+    if (this.#memberId === null || this.#isJoining || !this.#isLeaseFresh()) return [{ what: 'group', group }]
+    return [...this.#held].flatMap(([partition, { awaited }]) => awaited ?? [{ what: 'partition', group, partition }])
   }
 
   get partitions(): number[] {
@@ -127,6 +135,7 @@ export class GroupMember {
     const assigned = new Set(Object.values(assignment).flat())
     const isSameMember = memberId === this.#memberId
     this.#memberId = memberId
+    this.#isJoining = false
     this.#lastHeartbeat = Date.now()
     for (const partition of this.partitions) {
       if (!isSameMember || !assigned.has(partition)) void this.#release(partition)
@@ -138,6 +147,10 @@ export class GroupMember {
       this.#applyFlow(partition)
     }
     this.#options.events.joined(this.partitions)
+  }
+
+  #isLeaseFresh(): boolean {
+    return Date.now() - this.#lastHeartbeat < this.#options.sessionTimeoutMs
   }
 
   #hold(partition: number): void {
@@ -167,7 +180,7 @@ export class GroupMember {
         this.#applyFlow(partition)
       },
       rejoin: (reason) => this.#rejoin(reason),
-      isLeaseFresh: () => Date.now() - this.#lastHeartbeat < this.#options.sessionTimeoutMs,
+      isLeaseFresh: () => this.#isLeaseFresh(),
     })
     const held = new HeldPartition(owner, ledger, stateTopic, abort, pausedTopics)
     this.#held.set(partition, held)
@@ -236,6 +249,7 @@ export class GroupMember {
   #rejoin(reason: PosthornError): void {
     if (this.#stopping) return
     this.#options.events.trouble(reason)
+    this.#isJoining = true
     this.#mustRestart = true
     this.#restarting ??= this.#restart()
   }

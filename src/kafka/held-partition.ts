@@ -5,6 +5,7 @@
  * the claim's own marker) → running → released. Inputs flow only while running, the state topic only while replaying.
  */
 import type { Admin } from 'kafkajs'
+import type { Awaited } from '../readiness.ts'
 import { claimMarkerHeader, type PartitionLedger, type Positions } from './partition-ledger.ts'
 import type { PartitionOwner } from './partition-owner.ts'
 import type { ConsumedRecord } from './records.ts'
@@ -38,8 +39,9 @@ export class HeldPartition {
     this.#abort = abort
   }
 
-  get isRunning(): boolean {
-    return this.#phase === 'running'
+  /** As of its owner; null: it is being claimed. */
+  get awaited(): readonly Awaited[] | null {
+    return this.#phase === 'running' ? this.owner.awaited : null
   }
 
   /** @returns where the state topic has to be read from; null when the partition was released meanwhile */

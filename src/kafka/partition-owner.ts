@@ -1,9 +1,12 @@
 import type { PosthornError } from '../errors.ts'
+import type { Awaited } from '../readiness.ts'
 import type { Ledger, Positions } from './partition-ledger.ts'
 import type { ConsumedRecord } from './records.ts'
 
 /** The flow of one partition. Written by the flow, driven by the group member. */
 export interface PartitionOwner {
+  /** What a partition that runs still has to do before the worker counts as ready; null: it has only just begun. */
+  readonly awaited: readonly Awaited[] | null
   /** A record of the state topic, oldest first; may be called again from the beginning. Never for a claim marker. */
   replay(record: ConsumedRecord): void
   /** The state is complete and this owner is the only one: start to work. */

@@ -32,6 +32,10 @@ export class FolderListener {
     this.#deps = deps
   }
 
+  get folder(): string {
+    return this.#deps.rule.folder
+  }
+
   /** True once the folder has been synced for the first time. */
   get hasSynced(): boolean {
     return this.#hasSynced
