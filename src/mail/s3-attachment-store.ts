@@ -12,17 +12,13 @@ import type { AttachmentStore, ObjectReference } from './attachment-store.ts'
 import { classifyStorageError } from './classify-storage-error.ts'
 import { readObject } from './read-object.ts'
 import { createS3Client } from './s3-client.ts'
+import { createS3Putter, type PutSettings } from './s3-put.ts'
 import { createS3Writer } from './s3-writer.ts'
 import { uploadStream } from './upload-stream.ts'
 
-export interface S3StoreOptions {
+export interface S3StoreOptions extends PutSettings {
   /** Bytes of a part of a multipart upload; two are in memory at once. S3 wants at least 5 MiB. */
   readonly partBytes: number
-  readonly connectTimeoutMs: number
-  /** Longest silence of the server. */
-  readonly stallMs: number
-  /** Most attempts of one request, with jittered backoff between them. */
-  readonly attempts: number
 }
 
 const defaults: S3StoreOptions = {
@@ -30,6 +26,8 @@ const defaults: S3StoreOptions = {
   connectTimeoutMs: 5000,
   stallMs: 30_000,
   attempts: 4,
+  now: Date.now,
+  random: Math.random,
 }
 
 /** Servers may resolve `..` in a path before they look which bucket it names. */
@@ -42,7 +40,8 @@ export const createS3AttachmentStore = (
   const settings = { ...defaults, ...options }
   const reading = createS3Client(config, settings, 'read')
   const writing = createS3Client(config, settings, 'write')
-  const writer = createS3Writer(writing, config.bucket, config.connections)
+  const putter = createS3Putter(writing, config, settings)
+  const writer = createS3Writer(writing, putter, config.bucket, config.connections)
 
   const open = async (reference: ObjectReference, stage: Stage): Promise<Readable> => {
     const { bucket, key, versionId } = reference
@@ -114,6 +113,7 @@ export const createS3AttachmentStore = (
     },
 
     close: () => {
+      putter.close()
       reading.destroy()
       writing.destroy()
     },

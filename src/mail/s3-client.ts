@@ -10,7 +10,9 @@ import { tlsOptions } from './tls-options.ts'
 
 export interface S3ClientSettings {
   readonly connectTimeoutMs: number
+  /** Longest silence of the server. */
   readonly stallMs: number
+  /** Most attempts of one request, with jittered backoff between them. */
   readonly attempts: number
 }
 

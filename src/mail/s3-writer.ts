@@ -9,14 +9,13 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   ListMultipartUploadsCommand,
-  PutObjectCommand,
-  UploadPartCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
 
 import type { ObjectHead } from './attachment-store.ts'
 import { classifyStorageError } from './classify-storage-error.ts'
 import { contentDisposition, safeContentType } from './object-headers.ts'
+import type { S3Putter } from './s3-put.ts'
 import { takeTurns } from './take-turns.ts'
 import type { UploadPort } from './upload-stream.ts'
 
@@ -35,35 +34,34 @@ const versionOf = (response: { VersionId?: string | undefined }): string | null 
 
 const sha256Of = (content: Buffer): string => createHash('sha256').update(content).digest('hex')
 
-/** The hash is known already: with it in the header the signer does not read the content again. */
-const signedAs =
-  (sha256: string) =>
-  <A extends { request: unknown }, R>(next: (args: A) => R) =>
-  (args: A): R => {
-    Object.assign((args.request as { headers: object }).headers, { 'x-amz-content-sha256': sha256 })
-    return next(args)
-  }
-
 const headersOf = (head: ObjectHead) => ({
   ContentType: safeContentType(head.contentType),
   ContentDisposition: contentDisposition(head.fileName),
 })
 
+/** The same, as they travel. */
+const wireHeadersOf = (head: ObjectHead) => {
+  const { ContentType, ContentDisposition } = headersOf(head)
+  return { 'content-type': ContentType, 'content-disposition': ContentDisposition }
+}
+
 /** @param connections Most requests at once; an upload that waits for its source holds none. */
-export const createS3Writer = (client: S3Client, bucket: string, connections: number): S3Writer => {
+export const createS3Writer = (client: S3Client, putter: S3Putter, bucket: string, connections: number): S3Writer => {
   const inTurn = takeTurns(connections)
+
+  const classify = (name: string) => (error: unknown) =>
+    classifyStorageError(error, { name, isRead: false, bucket, stage: 'store' })
 
   const attempt = async <T>(name: string, request: () => Promise<T>): Promise<T> =>
     inTurn(request).catch((error: unknown) => {
-      throw classifyStorageError(error, { name, isRead: false, bucket, stage: 'store' })
+      throw classify(name)(error)
     })
 
   const put: S3Writer['put'] = async (head, content, sha256) => {
-    const target = { Bucket: bucket, Key: head.key }
-    const input = { ...target, ...headersOf(head), Body: content, Metadata: { sha256 } }
-    const command = new PutObjectCommand(input)
-    command.middlewareStack.add(signedAs(sha256), { step: 'build' })
-    return versionOf(await attempt('put', () => client.send(command)))
+    const headers = { ...wireHeadersOf(head), 'x-amz-meta-sha256': sha256 }
+    const request = { key: head.key, query: {}, headers, content, sha256 }
+    const { versionId } = await inTurn(() => putter.put(request, classify('put')))
+    return versionOf({ VersionId: versionId ?? undefined })
   }
 
   const remove: S3Writer['remove'] = async (key, versionId) => {
@@ -99,11 +97,10 @@ export const createS3Writer = (client: S3Client, bucket: string, connections: nu
       },
 
       putPart: async (uploadId, number, content) => {
-        const input = { ...target, UploadId: uploadId, PartNumber: number, Body: content }
-        const command = new UploadPartCommand(input)
-        command.middlewareStack.add(signedAs(sha256Of(content)), { step: 'build' })
-        const { ETag } = await attempt('put part', () => client.send(command))
-        return ETag ?? ''
+        const query = { partNumber: String(number), uploadId }
+        const request = { key: head.key, query, headers: {}, content, sha256: sha256Of(content) }
+        const { etag } = await inTurn(() => putter.put(request, classify('put part')))
+        return etag ?? ''
       },
 
       complete: async (uploadId, tags) => {
