@@ -24,6 +24,8 @@ export type PosthornEvent =
   | { type: 'FolderOpened'; account: string; folder: string; uidValidity: number; lastUid: number }
   | { type: 'FolderSynced'; account: string; folder: string; published: number; lastUid: number }
   | { type: 'FolderTrouble'; account: string; folder: string; code: ErrorCode; message: string; retryInMs: number }
+  /** Tried again a few times, then a dead letter. */
+  | { type: 'MessageFailed'; account: string; folder: string; uid: number; code: ErrorCode }
   | { type: 'UidValidityChanged'; account: string; folder: string; before: number; now: number; policy: string }
   | { type: 'AfterReadFailed'; account: string; folder: string; code: ErrorCode; message: string }
   | { type: 'CommandSettled'; account: string; id: string; action: string; status: string; changed: number }

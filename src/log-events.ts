@@ -40,6 +40,8 @@ const describe = (event: PosthornEvent): [Level, string] => {
       return [event.published > 0 ? 'info' : 'debug', 'folder synced']
     case 'FolderTrouble':
       return ['warn', 'trouble with a folder, trying again']
+    case 'MessageFailed':
+      return ['warn', 'a message could not be taken, trying it again while the folder goes on']
     case 'UidValidityChanged':
       return ['error', 'UIDVALIDITY changed: the server has renumbered the folder']
     case 'AfterReadFailed':

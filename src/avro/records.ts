@@ -20,6 +20,14 @@ export interface UidRange {
   last: number
 }
 
+/** A settled message, to be known again when the server renumbers the folder. */
+export interface RecentMessage {
+  /** INTERNALDATE. Milliseconds since the epoch. */
+  receivedAt: number
+  /** Hash of its emailId, else of INTERNALDATE, size and header. */
+  fingerprint: string
+}
+
 /** How far a mailbox folder has been read. Topic mail.checkpoints (compacted), in the partition that the account has in the commands topic; key: account/folder, each percent-encoded. Written in one transaction with the records that it accounts for. */
 export interface Checkpoint {
   /** The configured account. */
@@ -36,6 +44,10 @@ export interface Checkpoint {
   afterReadPending: UidRange[]
   /** Highest UID that was there when the folder was first seen: up to it the account's start rule decides what is taken, above it everything is. Null: no such limit. */
   firstSightUid: number | null
+  /** Which of the UIDs from lastUid to firstSightUid are taken, where that was settled at first sight (start: unread) or when the server had renumbered the folder. Ascending, not overlapping. Null: the start rule decides when the message is looked at. */
+  atFirstSight: UidRange[] | null
+  /** The newest by INTERNALDATE, newest first: with uidValidityChanged reconcile up to 1,000, else those of the newest second. */
+  recent: RecentMessage[]
   /** HIGHESTMODSEQ (RFC 7162) in decimal digits as of this checkpoint; a string, for it takes 63 bits. */
   highestModSeq: string | null
   /** When this checkpoint was made. Milliseconds since the epoch. */
@@ -58,6 +70,10 @@ export interface CheckpointInput {
   afterReadPending?: UidRange[] | undefined
   /** Highest UID that was there when the folder was first seen: up to it the account's start rule decides what is taken, above it everything is. Null: no such limit. */
   firstSightUid?: number | null | undefined
+  /** Which of the UIDs from lastUid to firstSightUid are taken, where that was settled at first sight (start: unread) or when the server had renumbered the folder. Ascending, not overlapping. Null: the start rule decides when the message is looked at. */
+  atFirstSight?: UidRange[] | null | undefined
+  /** The newest by INTERNALDATE, newest first: with uidValidityChanged reconcile up to 1,000, else those of the newest second. */
+  recent?: RecentMessage[] | undefined
   /** HIGHESTMODSEQ (RFC 7162) in decimal digits as of this checkpoint; a string, for it takes 63 bits. */
   highestModSeq?: string | null | undefined
   /** When this checkpoint was made. Milliseconds since the epoch. */

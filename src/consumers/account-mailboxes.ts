@@ -28,8 +28,12 @@ export interface AccountDependencies {
   random: () => number
 }
 
-/** A server that is down is asked again after at most this. */
-const backoffBounds = { firstMs: 1_000, maxMs: 5 * 60_000 }
+/** Deals the items out to at most `most` groups. */
+const deal = <T>(items: readonly T[], most: number): T[][] => {
+  const groups: T[][] = Array.from({ length: Math.min(most, items.length) }, () => [])
+  for (const [index, item] of items.entries()) groups[index % groups.length]?.push(item)
+  return groups
+}
 
 export class OwnedAccount implements AccountMailboxes, CommandAccount {
   readonly name: string
@@ -38,15 +42,19 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
   readonly #deps: AccountDependencies
   readonly #host: MailboxHost
   readonly #listeners: FolderListener[]
-  readonly #commands: LingeringMailbox
+  /** Null: the account may have one connection only, and commands share the listener's. */
+  readonly #commands: LingeringMailbox | null
 
   constructor(account: AccountConfig, host: MailboxHost, deps: AccountDependencies) {
     this.name = account.name
     this.#account = account
     this.#deps = deps
     this.#host = host
-    this.#listeners = account.receive.map((rule) => this.#listen(rule))
-    this.#commands = new LingeringMailbox(() => deps.connections.openMailbox(account))
+    const connections = account.imap?.connections ?? 1
+    // One is for commands.
+    this.#listeners = deal(account.receive, Math.max(1, connections - 1)).map((rules) => this.#listen(rules))
+    const isShared = connections === 1 && this.#listeners.length > 0
+    this.#commands = isShared ? null : new LingeringMailbox(() => deps.connections.openMailbox(account))
     this.settings = {
       archiveFolder: account.archiveFolder,
       redeliver: (mailbox, folder, uidValidity, uids) => this.#redeliver(mailbox, folder, uidValidity, uids),
@@ -55,8 +63,8 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
 
   get awaited(): Awaited[] {
     return this.#listeners
-      .filter(({ hasSynced }) => !hasSynced)
-      .map(({ folder }) => ({ what: 'folder', account: this.name, folder }))
+      .flatMap(({ unsynced }) => unsynced)
+      .map((folder) => ({ what: 'folder', account: this.name, folder }))
   }
 
   start(): void {
@@ -64,20 +72,34 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
   }
 
   withMailbox<T>(use: (mailbox: Mailbox) => Promise<T>): Promise<T> {
-    return this.#commands.use(use)
+    if (this.#commands !== null) return this.#commands.use(use)
+    const [listener] = this.#listeners
+    if (listener === undefined) throw new Error('an account without a listener has a connection for commands')
+    return listener.use(use)
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#listeners.map((listener) => listener.stop()), this.#commands.close()])
+    await Promise.all([...this.#listeners.map((listener) => listener.stop()), this.#commands?.close()])
   }
 
-  #listen(rule: ReceiveRule): FolderListener {
-    const { config, codec, emit, now, random } = this.#deps
-    const { partition, gate, commit, checkpoints } = this.#host
-    const account = this.name
-    const receiver = new FolderReceiver(
+  #listen(rules: readonly ReceiveRule[]): FolderListener {
+    const { connections, emit, now, random } = this.#deps
+    return new FolderListener({
+      account: this.name,
+      folders: rules.map((rule) => ({ rule, receiver: this.#receive(rule) })),
+      connect: () => connections.openMailbox(this.#account),
+      newBackoff: (bounds) => new Backoff({ ...bounds, random }),
+      emit,
+      now,
+    })
+  }
+
+  #receive(rule: ReceiveRule): FolderReceiver {
+    const { config, codec, emit, now } = this.#deps
+    const { partition, gate, commit, checkpoints, isLeaseFresh } = this.#host
+    return new FolderReceiver(
       {
-        account,
+        account: this.name,
         rule,
         partition,
         checkpointsTopic: config.kafka.topics.checkpoints,
@@ -85,14 +107,12 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
         publisher: this.#publisher(rule.folder, rule.keepRaw, rule.select.hasAttachment),
         commit: (records) => commit({ records, source: null }),
         gate,
+        isLeaseFresh,
         emit,
         now,
       },
-      checkpoints.get(buildCheckpointKey(account, rule.folder)) ?? null,
+      checkpoints.get(buildCheckpointKey(this.name, rule.folder)) ?? null,
     )
-    const connect = () => this.#deps.connections.openMailbox(this.#account)
-    const backoff = new Backoff({ ...backoffBounds, random })
-    return new FolderListener({ account, rule, connect, receiver, backoff, emit })
   }
 
   #publisher(folder: string, keepRaw: boolean, hasAttachment: boolean | null): MessagePublisher {

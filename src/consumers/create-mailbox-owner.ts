@@ -45,8 +45,12 @@ export const createMailboxOwner =
       codec,
       openAccounts,
       settleCommand: (record, host, attempt) => settler.settle(record, host, attempt),
-      replaceTooLarge: (record, error) =>
-        buildOversizeDeadLetter(record, error, { topic: topics.deadLetters, attempts: 1, at: now() }),
+      replaceTooLarge: (record, error) => {
+        const source = typeof record.key === 'string' ? record.key : record.topic
+        emit({ type: 'RecordDeadLettered', source, code: error.code, message: error.message })
+        const facts = { topic: topics.deadLetters, attempts: 1, at: now() }
+        return record.insteadWhenTooLarge ?? buildOversizeDeadLetter(record, error, facts)
+      },
       newBackoff,
       onTrouble: ({ code, message }) => emit({ type: 'KafkaTrouble', role: 'receive', code, message }),
     })

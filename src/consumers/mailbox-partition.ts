@@ -33,6 +33,8 @@ export interface MailboxHost {
   /** Every step that must not be interrupted by a rebalance passes here. */
   gate: WorkGate
   commit: (settlement: Settlement) => Promise<void>
+  /** False: another worker may own the partition by now, so nothing may be done to a mailbox. */
+  isLeaseFresh: () => boolean
   /** By checkpoint key: what earlier owners settled. */
   checkpoints: ReadonlyMap<string, Checkpoint>
   /** Aborted when the partition is let go. */
@@ -142,6 +144,7 @@ export class MailboxPartition implements PartitionOwner {
       partition: this.#context.partition,
       gate: this.#gate,
       commit,
+      isLeaseFresh: () => this.#context.isLeaseFresh(),
       checkpoints,
       signal: this.#abort.signal,
     }

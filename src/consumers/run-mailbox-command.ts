@@ -7,7 +7,7 @@ import type { MailboxCommand, MailboxCommandResult, MessageFilter, MovedMessage 
 import { PosthornError, toPosthornError } from '../errors.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import { everyMessage, type MessageSelector } from '../mail/match-message.ts'
-import { matchSummaries } from '../producers/select-messages.ts'
+import { findMatching } from '../producers/select-messages.ts'
 
 export type CommandOutcome = Pick<
   MailboxCommandResult,
@@ -93,10 +93,7 @@ const findTargets = async (
     return { uids, missing: wanted.size - uids.length }
   }
   if ('filter' in target) {
-    return {
-      uids: (await matchSummaries(mailbox, present, toSelector(target.filter))).map(({ uid }) => uid),
-      missing: 0,
-    }
+    return { uids: await findMatching(mailbox, present, toSelector(target.filter)), missing: 0 }
   }
   const uids = new Set<number>()
   let missing = 0

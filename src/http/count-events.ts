@@ -106,6 +106,7 @@ export const countEvent = (
         { name: 'posthorn_folder_last_synced_seconds', labels, set: now() / 1_000 },
       ]
     }
+    case 'MessageFailed':
     case 'FolderTrouble': {
       const labels = { account: event.account, folder: event.folder, code: event.code }
       return [{ name: 'posthorn_folder_troubles_total', labels, add: 1 }]

@@ -24,6 +24,8 @@ export interface OutgoingRecord {
   key: string | Buffer | null
   value: Buffer | null
   headers?: RecordHeader[]
+  /** What is written in its place where the broker finds it too large. */
+  insteadWhenTooLarge?: OutgoingRecord
 }
 
 /** `topic/partition/offset`, the form that headers, events and errors use. */

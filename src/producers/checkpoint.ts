@@ -28,6 +28,8 @@ export const firstCheckpoint = (
   pending: [],
   afterReadPending: [],
   firstSightUid: start.at === 'earliest' ? null : highestUid,
+  atFirstSight: null,
+  recent: [],
   highestModSeq: null,
   updatedAt: now,
 })
@@ -55,7 +57,11 @@ export const advance = (
 ): Checkpoint => ({
   ...checkpoint,
   lastUid: Math.max(checkpoint.lastUid, lastUid),
-  afterReadPending: toRanges([...fromRanges(checkpoint.afterReadPending), ...awaitingAfterRead]),
+  afterReadPending:
+    awaitingAfterRead.length === 0
+      ? checkpoint.afterReadPending
+      : toRanges([...fromRanges(checkpoint.afterReadPending), ...awaitingAfterRead]),
+  atFirstSight: checkpoint.atFirstSight?.filter(({ last }) => last > lastUid) ?? null,
   updatedAt: now,
 })
 

@@ -1,44 +1,77 @@
 /**
- * Keeps one folder watched for as long as its account is owned.
+ * Keeps folders watched over one connection for as long as their account is owned.
  *
- * States: connecting → syncing ⇄ waiting → (trouble → pause → connecting) → stopped. Every failure ends in one place: the
- * connection is thrown away, the pause grows, a new connection is made. The pause shrinks back only after a whole sync,
- * so a server that accepts connections and then fails is not hammered.
+ * States: connecting → syncing ⇄ waiting → (trouble → pause → connecting) → stopped. What ends the connection or keeps it
+ * from coming about ends in one place: it is thrown away, the pause grows, a new one is made. The pause shrinks back only
+ * after a whole sync, so a server that accepts connections and then fails is not hammered. A folder that the server
+ * refuses (missing, no permission) has pauses of its own, and the others on the connection go on.
+ *
+ * Where an account may have one connection only, mailbox commands run on this one, between two syncs (`use`).
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Backoff } from '../backoff.ts'
 import type { ReceiveRule } from '../config/config.ts'
-import { toPosthornError } from '../errors.ts'
+import { PosthornError, toPosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import type { FolderReceiver } from './receive-folder.ts'
 
 export interface ListenerDependencies {
   account: string
-  rule: ReceiveRule
+  /** At least one. With several, IDLE tells of the last; the others are looked at when their `poll` is over. */
+  folders: readonly { rule: ReceiveRule; receiver: Pick<FolderReceiver, 'sync' | 'retryInMs'> }[]
   connect: () => Promise<Mailbox>
-  receiver: FolderReceiver
-  backoff: Backoff
+  newBackoff: (bounds: { firstMs: number; maxMs: number }) => Backoff
   emit: Emit
+  now: () => number
+}
+
+const troublePause = { firstMs: 1_000, maxMs: 5 * 60_000 }
+/** Servers lock accounts that try a refused login over and over. */
+const loginPause = { firstMs: 10_000, maxMs: 15 * 60_000 }
+
+interface Watched {
+  rule: ReceiveRule
+  receiver: Pick<FolderReceiver, 'sync' | 'retryInMs'>
+  backoff: Backoff
+  hasSynced: boolean
+  /** Not to be looked at before this time, milliseconds since the epoch. */
+  pausedUntil: number
+}
+
+interface Errand {
+  run: (mailbox: Mailbox) => Promise<void>
+  fail: (error: PosthornError) => void
 }
 
 export class FolderListener {
   readonly #deps: ListenerDependencies
   readonly #abort = new AbortController()
+  readonly #folders: Watched[]
+  readonly #backoff: Backoff
+  readonly #loginBackoff: Backoff
+  readonly #errands: Errand[] = []
+  /** Aborted to end the wait that is under way. */
+  #wait = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #hasSynced = false
 
   constructor(deps: ListenerDependencies) {
     this.#deps = deps
+    this.#backoff = deps.newBackoff(troublePause)
+    this.#loginBackoff = deps.newBackoff(loginPause)
+    this.#folders = deps.folders.map(({ rule, receiver }) => ({
+      rule,
+      receiver,
+      backoff: deps.newBackoff(troublePause),
+      hasSynced: false,
+      pausedUntil: 0,
+    }))
+    this.#abort.signal.addEventListener('abort', () => this.#wait.abort(), { once: true })
   }
 
-  get folder(): string {
-    return this.#deps.rule.folder
-  }
-
-  /** True once the folder has been synced for the first time. */
-  get hasSynced(): boolean {
-    return this.#hasSynced
+  /** The folders that have not been synced yet. */
+  get unsynced(): string[] {
+    return this.#folders.filter(({ hasSynced }) => !hasSynced).map(({ rule }) => rule.folder)
   }
 
   start(): void {
@@ -49,46 +82,94 @@ export class FolderListener {
   async stop(): Promise<void> {
     this.#abort.abort(new Error('the listener is stopped'))
     await this.#running
+    this.#failErrands(new PosthornError('STOPPED', 'the account is let go', { stage: 'stop', retryable: true }))
+  }
+
+  /** Runs work on this connection as soon as it has nothing else to do. @throws what `work` throws, or why there is none */
+  use<T>(work: (mailbox: Mailbox) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = async (mailbox: Mailbox) => {
+        try {
+          resolve(await work(mailbox))
+        } catch (cause) {
+          const error = toPosthornError(cause, 'command')
+          reject(error)
+          if (error.retryable) throw error
+        }
+      }
+      this.#errands.push({ run, fail: reject })
+      this.#wait.abort()
+    })
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { account, rule, backoff, emit } = this.#deps
     while (!signal.aborted) {
       try {
         await this.#listen(signal)
       } catch (cause) {
         if (signal.aborted) return
         const error = toPosthornError(cause, 'fetch')
+        this.#failErrands(error)
+        const backoff = error.code === 'IMAP_AUTHENTICATION_FAILED' ? this.#loginBackoff : this.#backoff
         const retryInMs = backoff.next(error.retryAfterMs ?? 0)
-        emit({
-          type: 'FolderTrouble',
-          account,
-          folder: rule.folder,
-          code: error.code,
-          message: error.message,
-          retryInMs,
-        })
+        for (const { rule } of this.#folders) this.#tell(rule.folder, error, retryInMs)
         await delay(retryInMs, undefined, { signal }).catch(() => undefined)
       }
     }
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const { rule, connect, receiver, backoff } = this.#deps
-    const mailbox = await connect()
+    const mailbox = await this.#deps.connect()
     // An aborted wait must not keep a fetch alive that nobody will use.
     const onAbort = () => void mailbox.close()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       while (!signal.aborted) {
-        await receiver.sync(mailbox, signal)
-        this.#hasSynced = true
-        backoff.reset()
-        await mailbox.wait(signal, { idle: rule.idle, timeoutMs: rule.pollMs })
+        for (const errand of this.#errands.splice(0)) await errand.run(mailbox)
+        for (const folder of this.#folders) await this.#sync(folder, mailbox, signal)
+        this.#backoff.reset()
+        this.#loginBackoff.reset()
+        await this.#waitOn(mailbox, signal)
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
       await mailbox.close()
     }
+  }
+
+  async #sync(folder: Watched, mailbox: Mailbox, signal: AbortSignal): Promise<void> {
+    const { rule, receiver, backoff } = folder
+    if (folder.pausedUntil > this.#deps.now()) return
+    try {
+      await receiver.sync(mailbox, signal)
+      folder.hasSynced = true
+      backoff.reset()
+    } catch (cause) {
+      const error = toPosthornError(cause, 'fetch')
+      const isOfFolder = error.code === 'IMAP_FOLDER_MISSING' || error.code === 'IMAP_COMMAND_FAILED'
+      if (!isOfFolder || error.retryable || signal.aborted) throw error
+      const retryInMs = backoff.next(error.retryAfterMs ?? 0)
+      folder.pausedUntil = this.#deps.now() + retryInMs
+      this.#tell(rule.folder, error, retryInMs)
+    }
+  }
+
+  async #waitOn(mailbox: Mailbox, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#errands.length > 0) return
+    this.#wait = new AbortController()
+    const now = this.#deps.now()
+    const pauses = this.#folders.map(({ rule, receiver, pausedUntil }) =>
+      pausedUntil > now ? pausedUntil - now : Math.min(rule.pollMs, receiver.retryInMs ?? rule.pollMs),
+    )
+    const idle = this.#folders.at(-1)?.rule.idle ?? false
+    await mailbox.wait(this.#wait.signal, { idle, timeoutMs: Math.min(...pauses) })
+  }
+
+  #failErrands(error: PosthornError): void {
+    for (const { fail } of this.#errands.splice(0)) fail(error)
+  }
+
+  #tell(folder: string, { code, message }: PosthornError, retryInMs: number): void {
+    this.#deps.emit({ type: 'FolderTrouble', account: this.#deps.account, folder, code, message, retryInMs })
   }
 }

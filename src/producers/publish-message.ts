@@ -1,7 +1,8 @@
 /**
  * From messages of an open folder to the records that publish them: fetch, take apart, store, build. Nothing is
- * committed here. A message that can't be read becomes a dead letter with a reference to its raw bytes, and the others
- * go on; an object store or a server that can't be reached stops the batch, for it says nothing about the message.
+ * committed here. A message that can't be read becomes a dead letter with a reference to its raw bytes, one that the
+ * server or the store refuses is reported as failed, and the others go on; an object store or a server that can't be
+ * reached stops the batch, for it says nothing about the message.
  */
 import type { RecordCodec } from '../avro/codec.ts'
 import type { ObjectRef } from '../avro/records.ts'
@@ -11,8 +12,10 @@ import type { Emit } from '../events.ts'
 import { deadLetterHeaders } from '../kafka/dead-letter.ts'
 import { header, type OutgoingRecord } from '../kafka/records.ts'
 import type { Mailbox, MessageSummary } from '../mail/mailbox.ts'
+import type { MessagePlace } from '../mail/object-key.ts'
 import { buildInboundMessage, buildInboundRecord, type ServerFacts } from './build-inbound-message.ts'
 import { buildDedupeId } from './dedupe-id.ts'
+import { blame } from './pending-messages.ts'
 import type { MessageStore, StoredMessage } from './store-message.ts'
 
 export interface PublisherDependencies {
@@ -33,14 +36,19 @@ export interface Prepared {
   records: OutgoingRecord[]
   /** UIDs that are published, without those of dead letters. */
   published: number[]
+  /** Refused, perhaps not for good. */
+  failed: { uid: number; error: PosthornError }[]
 }
 
 /** Up to this size a message is fetched whole. */
 export const streamAboveBytes = 8 * 1_048_576
 
+/** From this size on a record may be larger than the broker takes (`max.message.bytes` is 1 MB by default). */
+const largeRecordBytes = 512 * 1024
+
 /** A failure of the message itself, which another try would meet again. */
-const isOfMessage = ({ code }: PosthornError): boolean =>
-  code === 'MESSAGE_UNPARSABLE' || code === 'MESSAGE_TOO_LARGE' || code === 'RECORD_INVALID' || code === 'INTERNAL'
+const isUnreadable = ({ code }: PosthornError): boolean =>
+  code === 'MESSAGE_UNPARSABLE' || code === 'MESSAGE_TOO_LARGE' || code === 'RECORD_INVALID'
 
 export class MessagePublisher {
   readonly #deps: PublisherDependencies
@@ -61,35 +69,42 @@ export class MessagePublisher {
   ): Promise<Prepared> {
     const records = new Map<number, OutgoingRecord>()
     const published: number[] = []
-    const add = (summary: MessageSummary, record: OutgoingRecord | null, isMessage: boolean) => {
-      if (record === null) return
-      records.set(summary.uid, record)
-      if (isMessage) published.push(summary.uid)
-    }
+    const failed: Prepared['failed'] = []
     const handle = async (
       summary: MessageSummary,
+      isHere: boolean,
       store: () => Promise<StoredMessage>,
       raw: () => Promise<ObjectRef>,
     ) => {
-      const facts = this.#facts(summary, uidValidity)
+      const { uid } = summary
       try {
-        add(summary, await this.#build(facts, await store(), redelivered), true)
+        const record = await this.#build(this.#facts(summary, uidValidity), await store(), raw, redelivered)
+        if (record === null) return
+        records.set(uid, record)
+        published.push(uid)
       } catch (cause) {
         const error = toPosthornError(cause, 'parse')
-        if (!isOfMessage(error)) throw error
-        add(summary, this.#deadLetter(facts, error, await raw()), false)
+        if (isUnreadable(error)) {
+          records.set(uid, this.deadLetter(uidValidity, uid, error, 1, await raw()))
+          return
+        }
+        // With the bytes in hand, what nobody foresaw is not the connection's doing.
+        if (blame(error) !== 'message' && !(isHere && error.code === 'INTERNAL')) throw error
+        failed.push({ uid, error })
       }
     }
 
-    const place = (uid: number) => ({ account: this.#deps.account, folder: this.#deps.folder, uidValidity, uid })
     const { store, maxMessageBytes } = this.#deps
+    const place = (uid: number) => this.#place(uidValidity, uid)
     const byUid = new Map(batch.filter(({ size }) => size <= streamAboveBytes).map((summary) => [summary.uid, summary]))
     const storing: Promise<void>[] = []
     for await (const { uid, raw } of mailbox.fetchRaw([...byUid.keys()])) {
       const summary = byUid.get(uid)
       if (summary === undefined) continue
+      byUid.delete(uid)
       const stored = handle(
         summary,
+        true,
         () => store.storeWhole(place(uid), raw),
         () => store.storeRaw(place(uid), raw),
       )
@@ -97,56 +112,100 @@ export class MessagePublisher {
       storing.push(stored)
     }
     await Promise.all(storing)
+    failed.push(...(await this.#unanswered(mailbox, [...byUid.keys()])))
     for (const summary of batch) {
       const { uid, size } = summary
       if (size <= streamAboveBytes) continue
       const open = () => mailbox.streamRaw(uid, size)
       const storeMessage = () =>
         size > maxMessageBytes ? refuseSize(size, maxMessageBytes) : store.storeStream(place(uid), open)
-      await handle(summary, storeMessage, () => store.storeRawStream(place(uid), open()))
+      await handle(summary, false, storeMessage, () => store.storeRawStream(place(uid), open()))
     }
     return {
       records: [...records].sort(([a], [b]) => a - b).map(([, record]) => record),
       published: published.sort((a, b) => a - b),
+      failed,
     }
+  }
+
+  /**
+   * The dead letter of a message that failed too often. It names the raw bytes where they can be had.
+   *
+   * @param size null: the server does not describe the message
+   */
+  async bury(
+    mailbox: Mailbox,
+    uidValidity: number,
+    { uid, size }: { uid: number; size: number | null },
+    error: PosthornError,
+    attempts: number,
+  ): Promise<OutgoingRecord> {
+    let raw: ObjectRef | null = null
+    try {
+      const content = mailbox.streamRaw(uid, size ?? 1)
+      raw = await this.#deps.store.storeRawStream(this.#place(uidValidity, uid), content)
+    } catch (cause) {
+      const trouble = toPosthornError(cause, 'store')
+      if (blame(trouble) === 'outage') throw trouble
+    }
+    return this.deadLetter(uidValidity, uid, error, attempts, raw)
+  }
+
+  /** Messages that did not come but are there. */
+  async #unanswered(mailbox: Mailbox, uids: readonly number[]): Promise<Prepared['failed']> {
+    if (uids.length === 0) return []
+    const present = new Set(await mailbox.searchUids({}, Math.min(...uids)))
+    const error = new PosthornError('IMAP_COMMAND_FAILED', 'the server does not hand the message out', {
+      stage: 'fetch',
+    })
+    return uids.filter((uid) => present.has(uid)).map((uid) => ({ uid, error }))
   }
 
   /** Null: the parsed message does not match the rule after all. */
   async #build(
     facts: ServerFacts,
     { parsed, stored }: StoredMessage,
+    raw: () => Promise<ObjectRef>,
     redelivered: boolean,
   ): Promise<OutgoingRecord | null> {
     const { codec, topics, hasAttachment } = this.#deps
     if (!redelivered && hasAttachment !== null && stored.attachments.length > 0 !== hasAttachment) return null
     const message = buildInboundMessage(facts, parsed, stored)
-    return buildInboundRecord(
-      topics.inbound,
-      message,
-      await codec.encode('InboundMessage', message, topics.inbound),
-      redelivered,
-    )
+    const value = await codec.encode('InboundMessage', message, topics.inbound)
+    const record = buildInboundRecord(topics.inbound, message, value, redelivered)
+    if (value.length < largeRecordBytes) return record
+    const error = new PosthornError('RECORD_TOO_LARGE', `the record has ${value.length} bytes`, {
+      stage: 'publish',
+      action: "Raise the topic's max.message.bytes and redeliver the message.",
+    })
+    const letter = this.deadLetter(facts.uidValidity, facts.uid, error, 1, stored.raw ?? (await raw()))
+    const headers = [...(record.headers ?? []), ...(letter.headers ?? [])]
+    return { ...record, insteadWhenTooLarge: { ...letter, headers } }
   }
 
-  #deadLetter(
-    { account, folder, uidValidity, uid }: ServerFacts,
+  /** @param raw null: its bytes could not be had */
+  deadLetter(
+    uidValidity: number,
+    uid: number,
     error: PosthornError,
-    raw: ObjectRef,
+    attempts: number,
+    raw: ObjectRef | null,
   ): OutgoingRecord {
-    const { topics, emit, now } = this.#deps
+    const { account, folder, topics, emit, now } = this.#deps
     const dedupeId = buildDedupeId(account, folder, uidValidity, uid)
-    emit({ type: 'RecordDeadLettered', source: dedupeId, code: error.code, message: error.message })
-    const facts = { topic: topics.deadLetters, attempts: 1, at: now() }
-    return {
-      topic: topics.deadLetters,
-      key: dedupeId,
-      value: null,
-      headers: [
-        ...deadLetterHeaders(dedupeId, error, facts),
-        header('dead-letter-raw-bucket', raw.bucket),
-        header('dead-letter-raw-key', raw.key),
-      ],
+    if (error.code !== 'RECORD_TOO_LARGE') {
+      emit({ type: 'RecordDeadLettered', source: dedupeId, code: error.code, message: error.message })
     }
+    const reference =
+      raw === null ? [] : [header('dead-letter-raw-bucket', raw.bucket), header('dead-letter-raw-key', raw.key)]
+    const facts = { topic: topics.deadLetters, attempts, at: now() }
+    const headers = [...deadLetterHeaders(dedupeId, error, facts), ...reference]
+    return { topic: topics.deadLetters, key: dedupeId, value: null, headers }
+  }
+
+  #place(uidValidity: number, uid: number): MessagePlace {
+    const { account, folder } = this.#deps
+    return { account, folder, uidValidity, uid }
   }
 
   #facts({ uid, size, flags, receivedAtMs, emailId, threadId }: MessageSummary, uidValidity: number): ServerFacts {

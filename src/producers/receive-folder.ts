@@ -6,21 +6,26 @@
  * 3. one transaction: the records, the dead letters, and the checkpoint that passes over them
  * 4. the after-read action; until a later checkpoint says that it is done, a restart repeats it
  *
- * The checkpoint moves only past UIDs that the server had listed before the batch was looked at: a message that
- * arrives meanwhile is left for the next round.
+ * The transaction begins when everything is stored, so no server's slowness can make it outlive its timeout. The
+ * checkpoint moves only past UIDs that the server had listed before the batch was looked at, and the one in memory only
+ * after the commit: a message that arrives meanwhile, or a commit that fails, is left for the next round.
  */
 import type { RecordCodec } from '../avro/codec.ts'
-import type { Checkpoint } from '../avro/records.ts'
+import type { Checkpoint, PendingMessage } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
+import { PosthornError, toPosthornError, type ErrorCode } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { OutgoingRecord } from '../kafka/records.ts'
 import type { Mailbox, MessageSummary, OpenFolder } from '../mail/mailbox.ts'
-import { advance, dropAfterRead, firstCheckpoint, fromRanges, type FolderSight } from './checkpoint.ts'
+import { advance, dropAfterRead, fromRanges } from './checkpoint.ts'
 import { buildCheckpointKey } from './dedupe-id.ts'
+import { establishCheckpoint } from './establish-checkpoint.ts'
+import { blame, charge, mostAttempts, mostPending, nextDueAt, settle, whatIsDue } from './pending-messages.ts'
 import { planBatches } from './plan-batches.ts'
 import type { MessagePublisher } from './publish-message.ts'
+import { remember } from './renumbering.ts'
 import { runAfterRead } from './run-after-read.ts'
-import { selectMessages } from './select-messages.ts'
+import { listCandidates, lookAt, sliceUids, type Look } from './select-messages.ts'
 import type { WorkGate } from './work-gate.ts'
 
 export interface FolderDependencies {
@@ -33,100 +38,230 @@ export interface FolderDependencies {
   /** Commits records of this partition in one transaction. */
   commit: (records: readonly OutgoingRecord[]) => Promise<void>
   gate: WorkGate
+  /** False: another worker may own the partition by now, so nothing may be done to the mailbox. */
+  isLeaseFresh: () => boolean
   emit: Emit
   now: () => number
 }
-
-/** The server has renumbered the folder (RFC 3501 2.3.1.1): what is there is new as far as UIDs can tell. */
-const startAfterRenumbering = (policy: ReceiveRule['uidValidityChanged']): ReceiveRule['start'] =>
-  policy === 'replay' ? { at: 'earliest' } : { at: 'latest' }
 
 /** What is held in memory at once; a larger message is streamed. */
 const batchBounds = { maxMessages: 100, maxBytes: 8 * 1_048_576 }
 
 export class FolderReceiver {
   readonly #deps: FolderDependencies
-  /** As it will be committed next. */
+  /** As it is committed, but for after-read actions that were done since. */
   #checkpoint: Checkpoint | null
   /** True when the committed checkpoint lags behind. */
   #isDirty = false
+  /** A batch up to this UID broke the connection: its messages are taken one by one. */
+  #suspectUpTo = 0
+  #hasAfterReadFailed = false
 
   constructor(deps: FolderDependencies, committed: Checkpoint | null) {
     this.#deps = deps
     this.#checkpoint = committed
   }
 
+  /** Milliseconds until a message that failed is to be tried again; null: none waits. */
+  get retryInMs(): number | null {
+    const dueAt = nextDueAt(this.#checkpoint?.pending ?? [])
+    return dueAt === null ? null : Math.max(0, dueAt - this.#deps.now())
+  }
+
   /** Publishes what is new. @returns the number of messages published or dead-lettered */
   async sync(mailbox: Mailbox, signal: AbortSignal): Promise<number> {
     const { account, rule, gate, emit, now } = this.#deps
     const opened = await mailbox.open(rule.folder, { readOnly: rule.after.action === 'none' })
-    const checkpoint = await gate.pass(signal, () => this.#establish(mailbox, opened))
+    this.#hasAfterReadFailed = false
+    const { lastUid } = await gate.pass(signal, () => this.#establish(mailbox, opened))
     await gate.pass(signal, () => this.#afterRead(mailbox))
-
-    const listed = await mailbox.searchUids({}, checkpoint.lastUid + 1)
-    const highest = listed.at(-1)
-    let published = 0
-    if (highest !== undefined) {
-      const selected = await selectMessages(mailbox, listed, rule, checkpoint.firstSightUid ?? 0)
-      for (const batch of planBatches(selected, batchBounds)) {
-        published += await gate.pass(signal, () => this.#publish(mailbox, opened, batch))
-      }
-      // What comes after the last selected message was looked at and left out.
-      this.#set(advance(this.#current(), highest, [], now()))
+    let settled = 0
+    for (const pending of whatIsDue(this.#current().pending, now())) {
+      settled += await this.#retry(mailbox, opened, pending, signal)
     }
-    await gate.pass(signal, () => this.#commit([]))
-    emit({ type: 'FolderSynced', account, folder: rule.folder, published, lastUid: this.#current().lastUid })
-    return published
+
+    const listed = await mailbox.searchUids({}, lastUid + 1)
+    const candidates = await listCandidates(mailbox, listed, this.#current(), rule)
+    for (const slice of sliceUids(candidates)) {
+      const look = await lookAt(mailbox, slice, this.#current(), rule)
+      const bounds =
+        slice[0] !== undefined && slice[0] <= this.#suspectUpTo ? { ...batchBounds, maxMessages: 1 } : batchBounds
+      for (const batch of planBatches(look.selected, bounds)) {
+        settled += await this.#settle(mailbox, opened, batch, look, signal)
+      }
+      await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
+    }
+    // What comes after the last candidate was ruled out by the server.
+    await gate.pass(signal, () => this.#passOver({ described: [], indescribable: [] }, listed.at(-1) ?? 0))
+    emit({ type: 'FolderSynced', account, folder: rule.folder, published: settled, lastUid: this.#current().lastUid })
+    return settled
   }
 
   /** The folder's checkpoint, committed before anything depends on it. */
   async #establish(mailbox: Mailbox, opened: OpenFolder): Promise<Checkpoint> {
-    const { account, rule, emit, now } = this.#deps
+    const { account, rule, publisher, emit, now } = this.#deps
     const known = this.#checkpoint
     if (known !== null && known.uidValidity === opened.uidValidity) return known
-    // RFC 3501 2.3.1.1: UIDNEXT is above every UID; a server may omit it.
-    const highestUid = opened.uidNext === null ? ((await mailbox.searchUids({}, 1)).at(-1) ?? 0) : opened.uidNext - 1
-    const sight: FolderSight = { uidValidity: opened.uidValidity, highestUid }
+    const checkpoint = await establishCheckpoint(mailbox, opened, { account, rule, known, now: now() })
+    const { uidValidity, lastUid } = checkpoint
+    const lost: OutgoingRecord[] = []
     if (known !== null) {
-      const facts = { before: known.uidValidity, now: opened.uidValidity, policy: rule.uidValidityChanged }
+      const facts = { before: known.uidValidity, now: uidValidity, policy: rule.uidValidityChanged }
       emit({ type: 'UidValidityChanged', account, folder: rule.folder, ...facts })
+      for (const { uid, attempts } of known.pending) {
+        const message = `message ${uid} was still to be tried again when the server renumbered the folder`
+        const error = new PosthornError('IMAP_UIDVALIDITY_CHANGED', message, { stage: 'fetch' })
+        lost.push(publisher.deadLetter(known.uidValidity, uid, error, attempts, null))
+      }
     }
-    const start = known === null ? rule.start : startAfterRenumbering(rule.uidValidityChanged)
-    const checkpoint = firstCheckpoint(account, rule.folder, start, sight, now())
-    this.#set(checkpoint)
-    await this.#commit([])
-    emit({
-      type: 'FolderOpened',
-      account,
-      folder: rule.folder,
-      uidValidity: opened.uidValidity,
-      lastUid: checkpoint.lastUid,
-    })
+    await this.#commit(checkpoint, lost)
+    emit({ type: 'FolderOpened', account, folder: rule.folder, uidValidity, lastUid })
     return checkpoint
   }
 
-  async #publish(mailbox: Mailbox, { uidValidity }: OpenFolder, batch: readonly MessageSummary[]): Promise<number> {
+  /** Publishes a batch; one message that spoils it is found and charged, and the others go on. */
+  async #settle(
+    mailbox: Mailbox,
+    opened: OpenFolder,
+    batch: readonly MessageSummary[],
+    look: Pick<Look, 'described'>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { gate } = this.#deps
+    const last = batch.at(-1)?.uid ?? 0
+    let settled: number
+    try {
+      settled = await gate.pass(signal, () => this.#publish(mailbox, opened, batch, look))
+    } catch (cause) {
+      const error = toPosthornError(cause, 'fetch')
+      const whose = blame(error)
+      if (whose === 'outage') throw error
+      if (whose === 'connection' && last > this.#suspectUpTo) {
+        this.#suspectUpTo = last
+        throw error
+      }
+      if (batch.length === 1) {
+        await gate.pass(signal, () => this.#chargeWith(last, error))
+        if (whose === 'connection') throw error
+        return 0
+      }
+      const half = Math.ceil(batch.length / 2)
+      const first = await this.#settle(mailbox, opened, batch.slice(0, half), look, signal)
+      return first + (await this.#settle(mailbox, opened, batch.slice(half), look, signal))
+    }
+    await gate.pass(signal, () => this.#afterRead(mailbox))
+    return settled
+  }
+
+  async #publish(
+    mailbox: Mailbox,
+    { uidValidity }: OpenFolder,
+    batch: readonly MessageSummary[],
+    { described }: Pick<Look, 'described'>,
+  ): Promise<number> {
     const { rule, publisher, now } = this.#deps
-    const { records, published } = await publisher.prepare(mailbox, uidValidity, batch)
-    const awaiting = rule.after.action === 'none' ? [] : published
-    this.#set(advance(this.#current(), batch.at(-1)?.uid ?? 0, awaiting, now()))
-    await this.#commit(records)
-    await this.#afterRead(mailbox)
+    const { records, published, failed } = await publisher.prepare(mailbox, uidValidity, batch)
+    const failures = new Map(failed.map(({ uid, error }) => [uid, error.code]))
+    const last = batch.at(-1)?.uid ?? 0
+    const settled = described.filter(({ uid }) => uid > this.#current().lastUid && uid <= last && !failures.has(uid))
+    const next = advance(this.#current(), last, rule.after.action === 'none' ? [] : published, now())
+    const retried = batch.reduce(
+      (pending, { uid }) => (failures.has(uid) ? pending : settle(pending, uid)),
+      next.pending,
+    )
+    const recent = remember(next.recent, settled, rule.uidValidityChanged)
+    await this.#commit(this.#charged({ ...next, pending: retried, recent }, failures), records)
     return records.length
+  }
+
+  /** A message whose pause is over: once more, or, when it failed too often, into the dead letters. */
+  async #retry(mailbox: Mailbox, opened: OpenFolder, pending: PendingMessage, signal: AbortSignal): Promise<number> {
+    const { gate, publisher, rule } = this.#deps
+    const { uid, attempts, reason } = pending
+    const { described, indescribable } = await lookAt(mailbox, [uid], this.#current(), rule)
+    const [summary] = described
+    if (summary === undefined && indescribable.length === 0) {
+      await gate.pass(signal, () => this.#commit({ ...this.#current(), pending: settle(this.#current().pending, uid) }))
+      return 0
+    }
+    if (attempts < mostAttempts) {
+      if (summary !== undefined) return this.#settle(mailbox, opened, [summary], { described: [] }, signal)
+      await gate.pass(signal, () => this.#chargeWith(uid, undescribed()))
+      return 0
+    }
+    const error = new PosthornError(reason as ErrorCode, `message ${uid} failed ${attempts} times`, { stage: 'fetch' })
+    await gate.pass(signal, async () => {
+      const letter = await publisher.bury(
+        mailbox,
+        opened.uidValidity,
+        { uid, size: summary?.size ?? null },
+        error,
+        attempts,
+      )
+      await this.#commit({ ...this.#current(), pending: settle(this.#current().pending, uid) }, [letter])
+    })
+    return 1
+  }
+
+  #chargeWith(uid: number, error: PosthornError): Promise<void> {
+    const next = advance(this.#current(), uid, [], this.#deps.now())
+    return this.#commit(this.#charged(next, new Map([[uid, error.code]])))
+  }
+
+  /** @throws PosthornError the last failure, where so many messages wait that it can't be their own */
+  #charged(checkpoint: Checkpoint, failures: ReadonlyMap<number, ErrorCode>): Checkpoint {
+    const { account, rule, emit, now } = this.#deps
+    let { pending } = checkpoint
+    for (const [uid, code] of failures) {
+      pending = charge(pending, uid, code, now())
+      emit({ type: 'MessageFailed', account, folder: rule.folder, uid, code })
+    }
+    if (pending.length <= mostPending) return { ...checkpoint, pending }
+    const message = `${pending.length} messages wait to be tried again: this is no fault of single messages`
+    throw new PosthornError([...failures.values()].at(-1) ?? 'INTERNAL', message, { stage: 'fetch', retryable: true })
+  }
+
+  /** What was looked at and left out, or ruled out by the server. */
+  async #passOver(
+    { described, indescribable }: Pick<Look, 'described' | 'indescribable'>,
+    last: number,
+  ): Promise<void> {
+    const { rule, now } = this.#deps
+    const current = this.#current()
+    const settled = described.filter(({ uid }) => uid > current.lastUid)
+    const next = last > current.lastUid ? advance(current, last, [], now()) : current
+    const failures = new Map(indescribable.map((uid) => [uid, undescribed().code]))
+    const recent = settled.length === 0 ? next.recent : remember(next.recent, settled, rule.uidValidityChanged)
+    if (next === current && failures.size === 0 && !this.#isDirty) return
+    await this.#commit(this.#charged({ ...next, recent }, failures))
   }
 
   /** The after-read action of everything that still awaits it; messages that are gone need none. */
   async #afterRead(mailbox: Mailbox): Promise<void> {
+    const { account, rule, isLeaseFresh, emit, now } = this.#deps
     const awaiting = fromRanges(this.#current().afterReadPending)
     const [first] = awaiting
-    if (first === undefined) return
-    const present = new Set(await mailbox.searchUids({}, first))
-    await runAfterRead(
-      mailbox,
-      this.#deps.rule.after,
-      awaiting.filter((uid) => present.has(uid)),
-    )
-    this.#set(dropAfterRead(this.#current(), new Set(awaiting), this.#deps.now()))
+    if (first === undefined || this.#hasAfterReadFailed) return
+    try {
+      const present = new Set(await mailbox.searchUids({}, first))
+      // What was stopped for long may have lost the partition without knowing.
+      if (!isLeaseFresh()) return
+      await runAfterRead(
+        mailbox,
+        rule.after,
+        awaiting.filter((uid) => present.has(uid)),
+      )
+    } catch (cause) {
+      const error = toPosthornError(cause, 'after-read')
+      if (blame(error) !== 'message' && error.code !== 'IMAP_FOLDER_MISSING' && error.code !== 'IMAP_UNSAFE_MOVE')
+        throw error
+      // The messages are published: a folder that can't be written to must not keep the next ones back.
+      this.#hasAfterReadFailed = true
+      emit({ type: 'AfterReadFailed', account, folder: rule.folder, code: error.code, message: error.message })
+      return
+    }
+    this.#checkpoint = dropAfterRead(this.#current(), new Set(awaiting), now())
+    this.#isDirty = true
   }
 
   #current(): Checkpoint {
@@ -134,18 +269,16 @@ export class FolderReceiver {
     return this.#checkpoint
   }
 
-  #set(checkpoint: Checkpoint): void {
-    if (checkpoint !== this.#checkpoint) this.#isDirty = true
-    this.#checkpoint = checkpoint
-  }
-
-  /** Records and checkpoint together; nothing when there is neither. */
-  async #commit(records: readonly OutgoingRecord[]): Promise<void> {
-    if (records.length === 0 && !this.#isDirty) return
+  /** Records and checkpoint together. */
+  async #commit(checkpoint: Checkpoint, records: readonly OutgoingRecord[] = []): Promise<void> {
     const { account, rule, partition, checkpointsTopic, codec, commit } = this.#deps
-    const value = await codec.encode('Checkpoint', this.#current(), checkpointsTopic)
+    const value = await codec.encode('Checkpoint', checkpoint, checkpointsTopic)
     const key = buildCheckpointKey(account, rule.folder)
     await commit([...records, { topic: checkpointsTopic, partition, key, value }])
+    this.#checkpoint = checkpoint
     this.#isDirty = false
   }
 }
+
+const undescribed = (): PosthornError =>
+  new PosthornError('IMAP_COMMAND_FAILED', 'the server does not describe the message', { stage: 'fetch' })

@@ -1,58 +1,115 @@
 /**
- * Which messages of a folder are meant. The server's SEARCH is too coarse (whole days, substrings), so it only narrows
- * the choice; the same pure matcher then decides for rules and for commands.
+ * Which messages of a folder are meant. The server's SEARCH is too coarse (whole days, substrings or words), so it only
+ * narrows the choice, by what every server reads alike; the same pure matcher then decides for rules and for commands.
  */
+import type { Checkpoint } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
-import type { Mailbox, MessageSummary } from '../mail/mailbox.ts'
+import type { Mailbox, MessageSummary, SearchCriteria } from '../mail/mailbox.ts'
 import { everyMessage, matchesMessage, type MessageSelector } from '../mail/match-message.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
 import { parseMessage } from '../mail/parse/parse-message.ts'
+import { fromRanges } from './checkpoint.ts'
 
 /** Summaries are read in slices, so that a folder of a million messages is not in memory at once. */
 const sliceSize = 1_000
 
+export const sliceUids = (uids: readonly number[]): number[][] =>
+  Array.from({ length: Math.ceil(uids.length / sliceSize) }, (_, index) =>
+    uids.slice(index * sliceSize, (index + 1) * sliceSize),
+  )
+
+/** `hasAttachment` is not asked here, since only the parsed message tells. */
 const matches = (selector: MessageSelector, summary: MessageSummary): boolean => {
   const { subject, from, to } = parseMessage(summary.header, defaultParseLimits).message
   const { flags, receivedAtMs, size } = summary
-  return matchesMessage(selector, { subject, from, to, flags, receivedAtMs, size, hasAttachment: false })
+  const asked = { ...selector, hasAttachment: null }
+  return matchesMessage(asked, { subject, from, to, flags, receivedAtMs, size, hasAttachment: false })
 }
 
-/**
- * The messages among `uids` (ascending) that match; `hasAttachment` is not asked here, since only the parsed message
- * tells. A message that vanished meanwhile is left out.
- */
-export const matchSummaries = async (
+/** Text is left to the matcher: some servers search for whole words, or in what is not decoded. */
+const toCriteria = (selector: MessageSelector): SearchCriteria => {
+  const { unread, keyword, sinceMs, beforeMs, largerThanBytes, smallerThanBytes } = selector
+  return { unread, keyword, sinceMs, beforeMs, largerThanBytes, smallerThanBytes }
+}
+
+const isNarrow = (criteria: SearchCriteria): boolean => Object.values(criteria).some((value) => value !== null)
+
+/** The UIDs among `present` (ascending) that the server does not rule out. */
+const narrow = async (
   mailbox: Mailbox,
-  uids: readonly number[],
+  present: readonly number[],
   selector: MessageSelector,
-  isWanted: (summary: MessageSummary) => boolean = () => true,
-): Promise<MessageSummary[]> => {
-  const asked = { ...selector, hasAttachment: null }
-  const found: MessageSummary[] = []
-  for (let start = 0; start < uids.length; start += sliceSize) {
-    for (const summary of await mailbox.fetchSummaries(uids.slice(start, start + sliceSize))) {
-      if (isWanted(summary) && matches(asked, summary)) found.push(summary)
+): Promise<readonly number[]> => {
+  const criteria = toCriteria(selector)
+  const [first] = present
+  if (first === undefined || !isNarrow(criteria)) return present
+  const found = new Set(await mailbox.searchUids(criteria, first))
+  return present.filter((uid) => found.has(uid))
+}
+
+/** The messages among `present` (ascending) that match. A message that vanished meanwhile is left out. */
+export const findMatching = async (
+  mailbox: Mailbox,
+  present: readonly number[],
+  selector: MessageSelector,
+): Promise<number[]> => {
+  const found: number[] = []
+  for (const slice of sliceUids(await narrow(mailbox, present, selector))) {
+    for (const summary of await mailbox.fetchSummaries(slice)) {
+      if (matches(selector, summary)) found.push(summary.uid)
     }
   }
-  return found.sort((a, b) => a.uid - b.uid)
+  return found.sort((a, b) => a - b)
 }
 
-/** @param firstSightUid up to it the rule's `start` decides as well; 0: it does not */
-export const selectMessages = (
+/** Up to `firstSightUid` the `start` rule decides as well. */
+const atFirstSight = ({ start }: ReceiveRule): MessageSelector => ({
+  ...everyMessage,
+  unread: start.at === 'unread' ? true : null,
+  sinceMs: start.at === 'date' ? start.sinceMs : null,
+})
+
+/** The UIDs among `listed` (ascending) that have to be looked at. */
+export const listCandidates = async (
+  mailbox: Mailbox,
+  listed: readonly number[],
+  checkpoint: Checkpoint,
+  rule: ReceiveRule,
+): Promise<readonly number[]> => {
+  const firstSightUid = checkpoint.firstSightUid ?? 0
+  const old = listed.filter((uid) => uid <= firstSightUid)
+  const taken = new Set(checkpoint.atFirstSight === null ? null : fromRanges(checkpoint.atFirstSight))
+  const wanted =
+    checkpoint.atFirstSight === null
+      ? await narrow(mailbox, old, atFirstSight(rule))
+      : old.filter((uid) => taken.has(uid))
+  return narrow(mailbox, [...wanted, ...listed.filter((uid) => uid > firstSightUid)], rule.select)
+}
+
+export interface Look {
+  /** Ascending. */
+  selected: MessageSummary[]
+  /** Everything that the server described, ascending. */
+  described: MessageSummary[]
+  /** UIDs that are there but that the server does not describe. */
+  indescribable: number[]
+}
+
+/** Looks at some of the candidates (ascending). */
+export const lookAt = async (
   mailbox: Mailbox,
   uids: readonly number[],
-  { select, start }: Pick<ReceiveRule, 'select' | 'start'>,
-  firstSightUid: number,
-): Promise<MessageSummary[]> => {
-  const atFirstSight: MessageSelector = {
-    ...everyMessage,
-    unread: start.at === 'unread' ? true : null,
-    sinceMs: start.at === 'date' ? start.sinceMs : null,
-  }
-  return matchSummaries(
-    mailbox,
-    uids,
-    select,
-    (summary) => summary.uid > firstSightUid || matches(atFirstSight, summary),
+  { firstSightUid, atFirstSight: settledThen }: Pick<Checkpoint, 'firstSightUid' | 'atFirstSight'>,
+  rule: ReceiveRule,
+): Promise<Look> => {
+  const described = (await mailbox.fetchSummaries(uids)).sort((a, b) => a.uid - b.uid)
+  const isFree = (uid: number) => settledThen !== null || uid > (firstSightUid ?? 0)
+  const first = atFirstSight(rule)
+  const selected = described.filter(
+    (summary) => matches(rule.select, summary) && (isFree(summary.uid) || matches(first, summary)),
   )
+  const seen = new Set(described.map(({ uid }) => uid))
+  const missing = uids.filter((uid) => !seen.has(uid))
+  const present = new Set(missing[0] === undefined ? [] : await mailbox.searchUids({}, missing[0]))
+  return { selected, described, indescribable: missing.filter((uid) => present.has(uid)) }
 }
