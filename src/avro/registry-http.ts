@@ -1,10 +1,15 @@
-/** Talks to a schema registry over HTTP. Answers are bounded in time and size; every failure is REGISTRY_UNREACHABLE. */
+/**
+ * Talks to a schema registry over HTTP. Answers are bounded in time and size; every failure is `REGISTRY_UNREACHABLE` or
+ * one of TLS, and retryable: a record must not go to the dead letters because the registry can't be asked.
+ */
 
 import http from 'node:http'
 import https from 'node:https'
 
 import type { RegistryConfig } from '../config/config.ts'
 import { PosthornError, type Stage } from '../errors.ts'
+import { networkFailureOf, sayNetworkFailure } from '../network-failure.ts'
+import { tlsOptions } from '../tls-options.ts'
 
 export interface RegistryAnswer {
   status: number
@@ -28,19 +33,45 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** Always retryable: a record must not go to the dead letters because the registry can't be asked. */
-const unreachable = (url: string, stage: Stage, why: string, cause?: unknown): PosthornError =>
+const unreachable = (url: string, stage: Stage, why: string, action: string, cause?: unknown): PosthornError =>
   new PosthornError('REGISTRY_UNREACHABLE', `the schema registry at ${url} can't be used: ${why}`, {
     stage,
     retryable: true,
-    action: 'Check avro.registry (url, username, password, caFile) and that the registry runs.',
+    action,
     cause,
   })
 
-const refusalOf = (status: number): string | null => {
-  if (status === 401 || status === 403) return `it refuses the login (${status})`
-  if (status === 429 || status >= 500) return `it answers ${status}`
-  return status >= 300 && status < 400 ? `it redirects (${status}), which is not followed` : null
+const unanswered = (url: string, stage: Stage, error: unknown): PosthornError => {
+  const network = networkFailureOf(error)
+  if (network === null) {
+    const why = error instanceof Error ? error.message : String(error)
+    return unreachable(
+      url,
+      stage,
+      why,
+      'Look whether the registry is overloaded, or a firewall drops the packets.',
+      error,
+    )
+  }
+  return new PosthornError(
+    network.tls ?? 'REGISTRY_UNREACHABLE',
+    sayNetworkFailure(network, `schema registry ${url}`),
+    {
+      stage,
+      retryable: true,
+      action: `${network.action} See avro.registry.`,
+      cause: error,
+    },
+  )
+}
+
+/** What says nothing about the record or schema that was asked for. @returns why, and what to do */
+const refusalOf = (status: number): [why: string, action: string] | null => {
+  if (status === 401) return ['it refuses the login (401)', 'Check avro.registry.username and avro.registry.password.']
+  if (status === 403) return ['it forbids this (403)', 'Give the user of avro.registry.username the right to do it.']
+  if (status === 429 || status >= 500) return [`it answers ${status}`, 'Look into the log of the registry.']
+  if (status < 300 || status >= 400) return null
+  return [`it redirects (${status}), which is not followed`, 'Give the address where it leads as avro.registry.url.']
 }
 
 const authorization = ({ username, password }: RegistryConfig): Record<string, string> => {
@@ -52,14 +83,7 @@ const authorization = ({ username, password }: RegistryConfig): Record<string, s
 export const createRegistryHttp = (config: RegistryConfig, timeoutMs: number): RegistryHttp => {
   const { url, tls } = config
   const agent = url.startsWith('https:')
-    ? new https.Agent({
-        keepAlive: true,
-        minVersion: tls.minVersion,
-        ...(tls.ca === null ? {} : { ca: tls.ca }),
-        ...(tls.certificate === null ? {} : { cert: tls.certificate }),
-        ...(tls.key === null ? {} : { key: tls.key.reveal() }),
-        ...(tls.serverName === null ? {} : { servername: tls.serverName }),
-      })
+    ? new https.Agent({ keepAlive: true, ...tlsOptions(tls) })
     : new http.Agent({ keepAlive: true })
 
   const exchange = (method: string, path: string, body: object | null): Promise<RegistryAnswer> =>
@@ -86,7 +110,7 @@ export const createRegistryHttp = (config: RegistryConfig, timeoutMs: number): R
         )
       })
       request.on('error', (error) =>
-        reject(signal.aborted ? new Error(`no answer within ${timeoutMs / 1000} s`, { cause: error }) : error),
+        reject(signal.aborted ? new Error(`no answer within ${timeoutMs / 1000} s`) : error),
       )
       request.end(payload ?? undefined)
     })
@@ -97,10 +121,10 @@ export const createRegistryHttp = (config: RegistryConfig, timeoutMs: number): R
       try {
         answer = await exchange(method, path, body)
       } catch (error) {
-        throw unreachable(url, stage, error instanceof Error ? error.message : String(error), error)
+        throw unanswered(url, stage, error)
       }
       const refusal = refusalOf(answer.status)
-      if (refusal !== null) throw unreachable(url, stage, refusal)
+      if (refusal !== null) throw unreachable(url, stage, ...refusal)
       return answer
     },
     close: () => agent.destroy(),

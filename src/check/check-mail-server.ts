@@ -1,8 +1,8 @@
 /** What SMTP and IMAP have in common: the way to the server, up to the login. */
 import type { ServerConfig } from '../config/config.ts'
-import type { ErrorCode } from '../errors.ts'
+import { PosthornError, isPosthornError, type ErrorCode } from '../errors.ts'
+import { networkFailureOf, sayNetworkFailure } from '../network-failure.ts'
 import type { TakeStep } from './check-result.ts'
-import { explainNetworkError } from './explain-network-error.ts'
 import { openConnection, probeTls, resolveHost, type StartTlsProtocol } from './probe-server.ts'
 
 const unreachable: Readonly<Record<StartTlsProtocol, ErrorCode>> = {

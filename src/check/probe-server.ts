@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect as connectSocket, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls'
 import type { ServerConfig } from '../config/config.ts'
-import { tlsOptions } from '../mail/tls-options.ts'
+import { tlsOptions } from '../tls-options.ts'
 import type { Endpoint } from './explain-network-error.ts'
 
 /** @returns every address of the name, in the order in which they would be tried */
@@ -71,20 +71,6 @@ const askForTls = async (socket: Socket, protocol: StartTlsProtocol): Promise<vo
   }
 }
 
-export interface TlsFacts {
-  /** Such as `TLSv1.3`. */
-  protocol: string
-  /** Who signed the certificate. */
-  issuer: string
-  /** Milliseconds since the epoch. */
-  validUntil: number
-}
-
-const issuerOf = ({ issuer }: PeerCertificate): string => {
-  const names = [issuer?.O, issuer?.CN].flat().filter((name) => name !== undefined)
-  return names.length === 0 ? 'unknown' : names.join(', ')
-}
-
 /** Shakes hands as the adapter will, by `security`: at once, or after the protocol's own request. */
 export const probeTls = async (
   server: Pick<ServerConfig, 'host' | 'port' | 'security' | 'tls'>,
@@ -108,12 +94,9 @@ export const probeTls = async (
       ...tlsOptions(server.tls),
     })
     await once(secure, 'secureConnect')
-    const certificate = secure.getPeerCertificate()
-    return {
-      protocol: secure.getProtocol() ?? 'unknown',
-      issuer: issuerOf(certificate),
-      validUntil: Date.parse(certificate.valid_to),
-    }
+    const facts = tlsFactsOf(secure)
+    if (facts === null) throw new Error('a TLS socket has facts')
+    return facts
   } finally {
     signal.removeEventListener('abort', end)
     end()

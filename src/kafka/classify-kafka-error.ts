@@ -3,6 +3,7 @@
  * buries under retry wrappers; it knows them by name, so that this file needs no client library.
  */
 import { isPosthornError, PosthornError, toPosthornError, type ErrorCode, type Stage } from '../errors.ts'
+import { networkFailureOf, sayNetworkFailure, type NetworkFailure } from '../network-failure.ts'
 
 interface Verdict {
   code: ErrorCode
@@ -58,11 +59,6 @@ const unreachable: Verdict = {
   retryable: true,
   action: 'Check kafka.brokers and that the broker is up, and kafka.ssl if the port expects TLS.',
 }
-const tlsFailed: Verdict = {
-  code: 'KAFKA_UNREACHABLE',
-  retryable: false,
-  action: "Check kafka.ssl: the CA that signed the broker's certificate and the host name that it was made for.",
-}
 const codecMissing: Verdict = {
   code: 'KAFKA_FAILED',
   retryable: false,
@@ -108,17 +104,13 @@ const byName: Readonly<Record<string, Verdict>> = {
 
 /** PRODUCER_FENCED (KIP-360) is newer than kafkajs 2.2.4, which keeps an unknown code nowhere but in the message. */
 const producerFencedMessage = 'Unknown error code 90'
-/** OpenSSL's verification results and Node's own TLS codes; the first group are of the certificate. */
-const tlsCode = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_(TLS|SSL)|^EPROTO$/
 
 const lookUp = (table: Readonly<Record<string, Verdict>>, key: unknown): Verdict | undefined =>
   typeof key === 'string' && Object.hasOwn(table, key) ? table[key] : undefined
 
 const judge = (fault: Fault): Verdict | undefined => {
   if (fault.message === producerFencedMessage) return fenced
-  const verdict = lookUp(byType, fault.type) ?? lookUp(byName, fault.name)
-  const isTls = verdict === unreachable && typeof fault.code === 'string' && tlsCode.test(fault.code)
-  return isTls ? tlsFailed : verdict
+  return lookUp(byType, fault.type) ?? lookUp(byName, fault.name)
 }
 
 /** The error and everything that it wraps, outermost first. */
@@ -145,6 +137,14 @@ const describe = ({ message, type, broker, topic }: Fault): string => {
 
 const isOfTheClient = ({ name }: Fault): boolean => typeof name === 'string' && name.startsWith('KafkaJS')
 
+/** A certificate that is refused now is refused the next time; a broker that is down may come back. */
+const ofNetwork = (network: NetworkFailure, { broker }: Fault, stage: Stage, cause: unknown): PosthornError =>
+  new PosthornError(
+    network.tls ?? 'KAFKA_UNREACHABLE',
+    sayNetworkFailure(network, `Kafka broker ${typeof broker === 'string' ? broker : ''}`.trimEnd()),
+    { stage, retryable: network.tls === null, action: `${network.action} See kafka.brokers and kafka.ssl.`, cause },
+  )
+
 /**
  * @returns an error that says what failed and what to do. `KAFKA_FENCED`: this producer or member has a successor.
  *   `RECORD_TOO_LARGE`: nothing of that request was written. Every other code leaves open whether it was.
@@ -155,6 +155,8 @@ export const classifyKafkaError = (error: unknown, stage: Stage): PosthornError 
   for (const fault of faults.toReversed()) {
     const verdict = judge(fault)
     if (verdict === undefined) continue
+    const network = verdict === unreachable ? networkFailureOf(fault) : null
+    if (network !== null) return ofNetwork(network, fault, stage, error)
     const { code, retryable, action } = verdict
     return new PosthornError(code, describe(fault), { stage, retryable, action, cause: error })
   }

@@ -1,7 +1,7 @@
 import { Kafka, logLevel, Partitioners, type Producer, type ProducerConfig, type SASLOptions } from 'kafkajs'
-import type { ConnectionOptions } from 'node:tls'
-import type { KafkaConfig, KafkaSaslConfig, OAuth2Config, TlsConfig } from '../config/config.ts'
+import type { KafkaConfig, KafkaSaslConfig, OAuth2Config } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
+import { tlsOptions } from '../tls-options.ts'
 import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
 
 /** What it takes to reach a cluster. */
@@ -26,15 +26,6 @@ const patience = {
 /** kafkajs's default of one second is less than a TLS handshake may take over a long or busy line. */
 const connectionTimeoutMs = { worker: 10_000, command: 5_000 }
 const requestTimeoutMs = 30_000
-
-const toTlsOptions = ({ ca, certificate, key, serverName, minVersion }: TlsConfig): ConnectionOptions => ({
-  minVersion,
-  rejectUnauthorized: true,
-  ...(ca === null ? {} : { ca }),
-  ...(certificate === null ? {} : { cert: certificate }),
-  ...(key === null ? {} : { key: key.reveal() }),
-  ...(serverName === null ? {} : { servername: serverName }),
-})
 
 const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchToken']): SASLOptions => {
   if (sasl.mechanism !== 'oauthbearer') {
@@ -64,7 +55,7 @@ export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: Conn
   new PosthornKafka({
     brokers: [...brokers],
     clientId: options.clientId,
-    ...(tls === null ? {} : { ssl: toTlsOptions(tls) }),
+    ...(tls === null ? {} : { ssl: tlsOptions(tls) }),
     ...(sasl === null ? {} : { sasl: toSaslOptions(sasl, options.fetchToken) }),
     connectionTimeout: connectionTimeoutMs[options.patience],
     authenticationTimeout: connectionTimeoutMs[options.patience],

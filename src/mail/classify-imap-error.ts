@@ -1,5 +1,6 @@
 /** What an error of the IMAP client, the socket or TLS means (pure, total). Decides on codes, never on text. */
 import { isPosthornError, PosthornError, type ErrorCode, type Stage } from '../errors.ts'
+import { networkFailureOf, sayNetworkFailure } from '../network-failure.ts'
 
 interface Fault {
   code?: unknown
@@ -25,26 +26,41 @@ const unreachable: Verdict = {
 }
 const lost: Verdict = { code: 'IMAP_CONNECTION_LOST', retryable: true }
 const timedOut: Verdict = { code: 'IMAP_TIMEOUT', retryable: true }
+const silent: Verdict = {
+  code: 'IMAP_TIMEOUT',
+  retryable: true,
+  action:
+    'Look whether the server is overloaded, and whether the port expects TLS from the first byte (security: tls).',
+}
 const tlsFailed: Verdict = {
-  code: 'IMAP_TLS_FAILED',
+  code: 'TLS_FAILED',
   retryable: true,
   action: "Check imap.security, the server's certificate and imap.caFile.",
 }
+const tlsDemanded: Verdict = {
+  code: 'TLS_NOT_OFFERED',
+  retryable: true,
+  action: 'The server serves no one without TLS: use imap.security: starttls or tls.',
+}
+const tlsNotOffered: Verdict = {
+  code: 'TLS_NOT_OFFERED',
+  retryable: true,
+  action: 'Check imap.security and imap.port: STARTTLS is required here and is never left out.',
+}
+const injected: Verdict = {
+  code: 'TLS_FAILED',
+  retryable: true,
+  action:
+    'Somebody injects text before the handshake: use security: tls, and look for who is on the way to the server.',
+}
 
 const byCode: Readonly<Record<string, Verdict>> = {
-  ECONNREFUSED: unreachable,
-  ENOTFOUND: unreachable,
-  EAI_AGAIN: unreachable,
-  EHOSTUNREACH: unreachable,
-  ENETUNREACH: unreachable,
-  ETIMEDOUT: unreachable,
   CONNECT_TIMEOUT: unreachable,
-  GREETING_TIMEOUT: unreachable,
+  GREETING_TIMEOUT: silent,
   ClosedAfterConnectText: unreachable,
   ClosedAfterConnectTLS: tlsFailed,
   UPGRADE_TIMEOUT: tlsFailed,
-  STARTTLS_INJECTION: tlsFailed,
-  EPROTO: tlsFailed,
+  STARTTLS_INJECTION: injected,
   ECONNRESET: lost,
   EPIPE: lost,
   NoConnection: lost,
@@ -60,7 +76,7 @@ const byResponseCode: Readonly<Record<string, Verdict>> = {
   AUTHENTICATIONFAILED: authentication('Check imap.auth: user and password.'),
   AUTHORIZATIONFAILED: authentication('The login is fine, but this user may not open the mailbox.'),
   EXPIRED: authentication('The password has expired.'),
-  PRIVACYREQUIRED: tlsFailed,
+  PRIVACYREQUIRED: tlsDemanded,
   UNAVAILABLE: { code: 'IMAP_COMMAND_FAILED', retryable: true },
   INUSE: { code: 'IMAP_COMMAND_FAILED', retryable: true },
   LIMIT: { code: 'IMAP_COMMAND_FAILED', retryable: true, action: 'Fewer connections: see imap.connections.' },
@@ -77,8 +93,6 @@ function authentication(action: string): Verdict {
   return { code: 'IMAP_AUTHENTICATION_FAILED', retryable: true, action }
 }
 
-const tlsCode = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_(TLS|SSL)/
-
 const judge = (fault: Fault): Verdict => {
   if (fault.mailboxMissing === true) return { code: 'IMAP_FOLDER_MISSING', retryable: false }
   const { serverResponseCode: response, code } = fault
@@ -87,7 +101,8 @@ const judge = (fault: Fault): Verdict => {
   }
   if (fault.authenticationFailed === true) return authentication('Check imap.auth: user and password.')
   if (typeof code === 'string' && Object.hasOwn(byCode, code)) return byCode[code] ?? lost
-  if (fault.tlsFailed === true || (typeof code === 'string' && tlsCode.test(code))) return tlsFailed
+  // Without a code: STARTTLS is not offered, refused, or impossible after a PREAUTH greeting.
+  if (fault.tlsFailed === true) return code === undefined ? tlsNotOffered : tlsFailed
   if (fault.responseStatus === 'NO' || fault.responseStatus === 'BAD') {
     return { code: 'IMAP_COMMAND_FAILED', retryable: false }
   }
@@ -97,6 +112,16 @@ const judge = (fault: Fault): Verdict => {
 /** @param what was being done, for the message: `opening folder "INBOX" at imap.example.com:993` */
 export const classifyImapError = (error: unknown, stage: Stage, what: string): PosthornError => {
   if (isPosthornError(error)) return error
+  const network = networkFailureOf(error)
+  if (network !== null && (network.tls !== null || !Object.hasOwn(byCode, network.reason))) {
+    const { tls, action } = network
+    return new PosthornError(tls ?? 'IMAP_UNREACHABLE', sayNetworkFailure(network, `IMAP: ${what} failed`), {
+      stage: tls === null ? stage : 'tls',
+      retryable: true,
+      action,
+      cause: error,
+    })
+  }
   const fault: Fault = typeof error === 'object' && error !== null ? error : {}
   const { code, retryable, action } = judge(fault)
   const reason = [fault.serverResponseCode, fault.code].find((one) => typeof one === 'string')

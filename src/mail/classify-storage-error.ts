@@ -7,6 +7,7 @@
  */
 
 import { isPosthornError, PosthornError, type ErrorCode, type Stage } from '../errors.ts'
+import { networkFailureOf, sayNetworkFailure } from '../network-failure.ts'
 
 export interface StorageOperation {
   /** As the message says it: `put`, `get`. */
@@ -27,11 +28,6 @@ const unreachable: Verdict = {
   code: 'STORAGE_UNREACHABLE',
   retryable: true,
   action: 'Check that the service at storage.endpoint runs and can be reached from here.',
-}
-const untrusted: Verdict = {
-  code: 'STORAGE_UNREACHABLE',
-  retryable: false,
-  action: 'The TLS handshake failed: check storage.endpoint, storage.caFile and the certificate of the server.',
 }
 const denied: Verdict = {
   code: 'STORAGE_ACCESS_DENIED',
@@ -85,26 +81,8 @@ const byName = new Map<string, Verdict>([
   ['AbortError', busy],
 ])
 
-/** System errors of sockets and name look-ups (errno(3), Node's own). */
-const networkCodes = new Set([
-  'EAI_AGAIN',
-  'ECONNABORTED',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENETDOWN',
-  'ENETRESET',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ERR_STREAM_PREMATURE_CLOSE',
-  'UND_ERR_SOCKET',
-])
-
-const isTlsCode = (code: string): boolean =>
-  /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO$)/.test(code)
+/** Node's own and the HTTP client's, for a connection that went. */
+const lostCodes = new Set(['EHOSTDOWN', 'ENETDOWN', 'ENETRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'UND_ERR_SOCKET'])
 
 const byStatus = (status: number, isRead: boolean): Verdict => {
   if (status === 401 || status === 403) return denied
@@ -135,8 +113,7 @@ const judge = (error: object, isRead: boolean): Verdict => {
   for (const name of names) {
     const verdict = byName.get(name)
     if (verdict !== undefined) return verdict
-    if (networkCodes.has(name)) return unreachable
-    if (isTlsCode(name)) return untrusted
+    if (lostCodes.has(name)) return unreachable
   }
   const status = statusOf(error)
   return status === null ? busy : byStatus(status, isRead)
@@ -153,8 +130,17 @@ const reasonOf = (error: object): string => {
 export const classifyStorageError = (error: unknown, operation: StorageOperation): PosthornError => {
   if (isPosthornError(error)) return error
   const thrown = typeof error === 'object' && error !== null ? error : {}
-  const { code, retryable, action } = judge(thrown, operation.isRead)
   const where = `storage: ${operation.name} in bucket ${operation.bucket}`
+  const network = networkFailureOf(error)
+  if (network !== null) {
+    return new PosthornError(network.tls ?? 'STORAGE_UNREACHABLE', sayNetworkFailure(network, `${where} failed`), {
+      stage: operation.stage,
+      retryable: true,
+      action: network.tls === null ? `${network.action} See storage.endpoint.` : network.action,
+      cause: error,
+    })
+  }
+  const { code, retryable, action } = judge(thrown, operation.isRead)
   return new PosthornError(code, `${where} failed (${reasonOf(thrown)})`, {
     stage: operation.stage,
     retryable,

@@ -10,7 +10,15 @@ import { ImapFlow } from 'imapflow'
 import { PosthornError, type Stage } from '../errors.ts'
 import { withAccessToken, type AccessTokens } from './access-tokens.ts'
 import { classifyImapError } from './classify-imap-error.ts'
-import type { FolderFacts, Mailbox, MessageSummary, OpenFolder, SearchCriteria, WaitOptions } from './mailbox.ts'
+import type {
+  ConnectedMailbox,
+  FolderFacts,
+  MessageSummary,
+  OpenFolder,
+  SearchCriteria,
+  WaitOptions,
+} from './mailbox.ts'
+import { prepareLogin } from './imap-login.ts'
 import { toFlowOptions, type ImapAccountOptions } from './imap-options.ts'
 import { toSearchQuery } from './imap-search.ts'
 import { summaryQuery, toSummary } from './imap-summary.ts'
@@ -25,20 +33,26 @@ export interface ConnectDependencies {
   accessTokens?: AccessTokens | undefined
 }
 
-/** @throws PosthornError `IMAP_UNREACHABLE`, `IMAP_TLS_FAILED`, `IMAP_AUTHENTICATION_FAILED`, … */
-export const connectMailbox = (options: ImapAccountOptions, deps: ConnectDependencies = {}): Promise<Mailbox> =>
-  withAccessToken(options.auth, deps.accessTokens, (token) => connectOnce(options, token))
+/** @throws PosthornError `IMAP_UNREACHABLE`, `TLS_…`, `IMAP_AUTHENTICATION_FAILED`, … */
+export const connectMailbox = (
+  options: ImapAccountOptions,
+  deps: ConnectDependencies = {},
+): Promise<ConnectedMailbox> => withAccessToken(options.auth, deps.accessTokens, (token) => connectOnce(options, token))
 
-const connectOnce = async (options: ImapAccountOptions, token: string | null): Promise<Mailbox> => {
+const connectOnce = async (options: ImapAccountOptions, token: string | null): Promise<ConnectedMailbox> => {
+  const { host, port, auth, allowPlaintextAuth } = options
+  const server = `${host}:${port}`
   const faults: Faults = { last: null }
   const flow = new ImapFlow({ ...toFlowOptions(options, token), logger: listenTo(faults) })
+  const loginWay = auth === null ? () => null : prepareLogin(flow, { server, auth, allowPlaintextAuth })
   const mailbox = new FlowMailbox(flow, faults, options.probeIntervalMs)
   try {
     await flow.connect()
+    mailbox.loginWay = loginWay()
     return mailbox
   } catch (error) {
     flow.close()
-    throw classifyImapError(error, 'connect', `connecting to ${options.host}:${options.port}`)
+    throw classifyImapError(error, 'connect', `connecting to ${server}`)
   }
 }
 
@@ -55,7 +69,8 @@ const listenTo = (faults: Faults) => {
   return { warn, error: ignore, debug: ignore, info: ignore, isLevelEnabled: (level: string) => level === 'warn' }
 }
 
-class FlowMailbox implements Mailbox {
+class FlowMailbox implements ConnectedMailbox {
+  loginWay: string | null = null
   readonly #flow: ImapFlow
   readonly #faults: Faults
   readonly #watch: FolderWatch

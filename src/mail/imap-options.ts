@@ -1,7 +1,7 @@
 /** From the account's configuration to the options of the IMAP client. */
 import type { ImapFlowOptions } from 'imapflow'
 import type { ImapConfig } from '../config/config.ts'
-import { tlsOptions } from './tls-options.ts'
+import { tlsOptions } from '../tls-options.ts'
 
 export type ImapAccountOptions = Omit<ImapConfig, 'connections'>
 

@@ -88,3 +88,9 @@ export interface Mailbox {
   /** Bounded in time, never rejects. */
   close(): Promise<void>
 }
+
+/** As it comes from connecting. */
+export interface ConnectedMailbox extends Mailbox {
+  /** How it logged in, such as `AUTH=PLAIN`; null: without a login. */
+  readonly loginWay: string | null
+}

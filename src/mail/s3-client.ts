@@ -6,7 +6,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { S3Client } from '@aws-sdk/client-s3'
 
 import type { StorageConfig } from '../config/config.ts'
-import { tlsOptions } from './tls-options.ts'
+import { tlsOptions } from '../tls-options.ts'
 
 export interface S3ClientSettings {
   readonly connectTimeoutMs: number

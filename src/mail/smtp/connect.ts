@@ -22,7 +22,7 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { SmtpConfig } from '../../config/config.ts'
 import { isPosthornError, PosthornError } from '../../errors.ts'
 import { withAccessToken, type AccessTokens } from '../access-tokens.ts'
-import { tlsOptions } from '../tls-options.ts'
+import { tlsOptions } from '../../tls-options.ts'
 import { classifyConnectFailure, type ConnectPhase } from './classify-connect-failure.ts'
 import { readExtensions, type SmtpExtensions } from './extensions.ts'
 import { loginMethod, type LoginMethod } from './login.ts'
@@ -49,7 +49,7 @@ export interface ConnectDependencies {
   signal?: AbortSignal | undefined
 }
 
-/** @throws PosthornError `SMTP_UNREACHABLE`, `SMTP_TLS_FAILED`, `SMTP_AUTHENTICATION_FAILED`, `OAUTH_*`; always retryable */
+/** @throws PosthornError `SMTP_UNREACHABLE`, `TLS_…`, `SMTP_AUTHENTICATION_FAILED`, `OAUTH_*`; always retryable */
 export const connectSmtp = (options: SmtpServerOptions, deps: ConnectDependencies = {}): Promise<SmtpLink> =>
   withAccessToken(options.auth, deps.accessTokens, (token) => connectOnce(options, token, deps))
 
@@ -191,7 +191,7 @@ const takeSocket = (connection: SMTPConnection): Socket => {
 const closed = (): Error => Object.assign(new Error('the server closed the connection'), { code: 'ECONNRESET' })
 
 const injectedText = (server: string): PosthornError =>
-  new PosthornError('SMTP_TLS_FAILED', `somebody injected text before the TLS handshake with ${server}`, {
+  new PosthornError('TLS_FAILED', `somebody injected text before the TLS handshake with ${server}`, {
     stage: 'tls',
     retryable: true,
     action: 'Use security: tls, and look for who is on the way to the server.',

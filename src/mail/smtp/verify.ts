@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks'
 
 import { connectSmtp, type ConnectDependencies, type SmtpServerOptions } from './connect.ts'
-import { tlsFactsOf, type TlsFacts } from './tls-facts.ts'
+import { tlsFactsOf, type TlsFacts } from '../../tls-facts.ts'
 
 export interface SmtpFacts {
   /** `host:port`. */

@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net'
 import { TLSSocket, type Certificate } from 'node:tls'
 
-import { harmless } from './reply.ts'
-
-/** Of an encrypted connection. */
+/** Of an encrypted connection, as a person wants to read it. */
 export interface TlsFacts {
+  /** Such as `TLSv1.3`; null: not known any more. */
   protocol: string | null
+  /** IANA's name of the cipher suite. */
   cipher: string
-  subject: string | null
+  /** Who signed the certificate; null: the certificate does not say. */
   issuer: string | null
-  /** As the certificate says it. */
-  validTo: string | null
+  /** Until when it is valid, milliseconds since the epoch. */
+  validUntil: number
 }
 
 /** Null: not encrypted. */
@@ -20,13 +20,13 @@ export const tlsFactsOf = (socket: Socket): TlsFacts | null => {
   return {
     protocol: socket.getProtocol(),
     cipher: socket.getCipher().standardName,
-    subject: nameOf(certificate.subject),
     issuer: nameOf(certificate.issuer),
-    validTo: certificate.valid_to ?? null,
+    validUntil: Date.parse(certificate.valid_to),
   }
 }
 
+/** The organisation and its own name, as far as the certificate has them. */
 const nameOf = (name: Partial<Certificate> | undefined): string | null => {
-  const given = [name?.CN ?? name?.O ?? []].flat().join(', ')
-  return given === '' ? null : harmless(given, 200)
+  const given = [...new Set([name?.O ?? [], name?.CN ?? []].flat())].join(', ')
+  return given === '' ? null : given.slice(0, 200)
 }

@@ -1,9 +1,9 @@
 import type { ConnectionOptions } from 'node:tls'
 
-import type { TlsConfig } from '../config/config.ts'
+import type { TlsConfig } from './config/config.ts'
 
 /**
- * What node's TLS client is given for SMTP and IMAP. The certificate is always verified, against the public roots or
+ * What Node's TLS client is given, whatever the server is. The certificate is always verified, against the public roots or
  * `ca` alone; there is no switch for it.
  */
 export const tlsOptions = ({ ca, certificate, key, serverName, minVersion }: TlsConfig): ConnectionOptions => ({
