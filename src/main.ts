@@ -2,6 +2,7 @@
 import { createCodec } from './avro/codec.ts'
 import { createSchemaRegistry } from './avro/schema-registry.ts'
 import { loadSchemas } from './avro/schema-store.ts'
+import { writtenRecords } from './avro/topic-records.ts'
 import { Backoff } from './backoff.ts'
 import type { Config } from './config/config.ts'
 import { createMailboxOwner } from './consumers/create-mailbox-owner.ts'
@@ -83,9 +84,7 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     await admin.connect()
     releasers.add(() => admin.disconnect())
     const { topics } = config.kafka
-    await codec.prepare('InboundMessage', topics.inbound)
-    await codec.prepare('SendResult', topics.sendResults)
-    await codec.prepare('MailboxCommandResult', topics.commandResults)
+    for (const { record, topic } of writtenRecords(topics)) await codec.prepare(record, topic)
 
     const store = config.storage === null ? null : createS3AttachmentStore(config.storage)
     if (store !== null) releasers.add(() => store.close())

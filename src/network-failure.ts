@@ -1,7 +1,7 @@
 /**
  * What an error of Node's dns, net and tls modules means, and what to do about it (pure, total). Every client of a server
  * (SMTP, IMAP, Kafka, the registry, the object store, OAuth) asks here, so that a certificate that has expired has one
- * code and one sentence wherever it is met. Decides on `code` alone, which OpenSSL and the system give, never on a text.
+ * code and one sentence wherever it is met. Decides on the codes that OpenSSL and the system give, never on a text.
  */
 import type { ErrorCode } from './errors.ts'
 
@@ -42,7 +42,7 @@ const clientRefused: Explanation = {
 const noTls: Explanation = {
   tls: 'TLS_NOT_OFFERED',
   what: 'it does not answer with TLS',
-  action: 'Check the port, and whether the server expects TLS from the first byte, after STARTTLS, or not at all.',
+  action: 'Check the port: the server may speak no TLS there, or only after STARTTLS (security: starttls).',
 }
 const tlsFailed: Explanation = {
   tls: 'TLS_FAILED',
@@ -86,17 +86,17 @@ const explanations: Readonly<Record<string, Explanation>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: noTls,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: noTls,
   ERR_SSL_UNSUPPORTED_PROTOCOL: wrongVersion,
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: wrongVersion,
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: clientRefused,
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: clientRefused,
-  ERR_SSL_TLSV1_ALERT_ACCESS_DENIED: clientRefused,
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: clientRefused,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: clientRefused,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: clientRefused,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: clientRefused,
-  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: clientRefused,
+  ERR_SSL_ALERT_PROTOCOL_VERSION: wrongVersion,
+  ERR_SSL_ALERT_CERTIFICATE_REQUIRED: clientRefused,
+  ERR_SSL_ALERT_UNKNOWN_CA: clientRefused,
+  ERR_SSL_ALERT_ACCESS_DENIED: clientRefused,
+  ERR_SSL_ALERT_BAD_CERTIFICATE: clientRefused,
+  ERR_SSL_ALERT_CERTIFICATE_UNKNOWN: clientRefused,
+  ERR_SSL_ALERT_CERTIFICATE_EXPIRED: clientRefused,
+  ERR_SSL_ALERT_CERTIFICATE_REVOKED: clientRefused,
+  ERR_SSL_ALERT_UNSUPPORTED_CERTIFICATE: clientRefused,
   // What servers with TLS 1.2 say where a client certificate is missing; or where no cipher is common.
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: clientRefused,
+  ERR_SSL_ALERT_HANDSHAKE_FAILURE: clientRefused,
   CERT_HAS_EXPIRED: expired,
   CERT_NOT_YET_VALID: {
     ...expired,
@@ -117,17 +117,45 @@ const explanations: Readonly<Record<string, Explanation>> = {
   INVALID_CA: untrusted,
 }
 
+/**
+ * Where a handshake fails while something is being written, Node gives `EPROTO` and OpenSSL's number (library 0x0A, then the
+ * reason; alerts are 1000 and RFC 8446 6) nowhere but in the message.
+ */
+const reasonsOfEproto = new Map<number, string>([
+  [198, 'ERR_SSL_PACKET_LENGTH_TOO_LONG'],
+  [258, 'ERR_SSL_UNSUPPORTED_PROTOCOL'],
+  [267, 'ERR_SSL_WRONG_VERSION_NUMBER'],
+  [1040, 'ERR_SSL_ALERT_HANDSHAKE_FAILURE'],
+  [1042, 'ERR_SSL_ALERT_BAD_CERTIFICATE'],
+  [1045, 'ERR_SSL_ALERT_CERTIFICATE_EXPIRED'],
+  [1046, 'ERR_SSL_ALERT_CERTIFICATE_UNKNOWN'],
+  [1048, 'ERR_SSL_ALERT_UNKNOWN_CA'],
+  [1070, 'ERR_SSL_ALERT_PROTOCOL_VERSION'],
+  [1116, 'ERR_SSL_ALERT_CERTIFICATE_REQUIRED'],
+])
+
+const reasonOfEproto = (message: unknown): string => {
+  const [, number = ''] = (typeof message === 'string' ? /:error:0A([0-9A-F]{6}):/.exec(message) : null) ?? []
+  return reasonsOfEproto.get(Number.parseInt(number, 16)) ?? 'EPROTO'
+}
+
 /** OpenSSL's other verification results, and Node's other codes for TLS. */
 const tlsCode = /^(?:ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|EPROTO$)/
 
-const explain = (reason: unknown): NetworkFailure | null => {
-  if (typeof reason !== 'string') return null
+const explain = (code: unknown, message: unknown): NetworkFailure | null => {
+  if (typeof code !== 'string') return null
+  // Releases of OpenSSL differ in the version that they put into the name of an alert.
+  const reason = (code === 'EPROTO' ? reasonOfEproto(message) : code).replace(
+    /^ERR_SSL_[A-Z0-9/]+_ALERT_/,
+    'ERR_SSL_ALERT_',
+  )
   if (Object.hasOwn(explanations, reason)) return { reason, ...(explanations[reason] ?? tlsFailed) }
   return tlsCode.test(reason) ? { reason, ...tlsFailed } : null
 }
 
 /** Client libraries wrap what the socket said; some keep its code under another name. */
 interface Wrapper {
+  message?: unknown
   code?: unknown
   originalCode?: unknown
   cause?: unknown
@@ -141,8 +169,8 @@ export const networkFailureOf = (error: unknown): NetworkFailure | null => {
   for (const next of queue) {
     if (typeof next !== 'object' || next === null || seen.has(next)) continue
     seen.add(next)
-    const { code, originalCode, cause, errors }: Wrapper = next
-    const failure = explain(originalCode) ?? explain(code)
+    const { message, code, originalCode, cause, errors }: Wrapper = next
+    const failure = explain(originalCode, message) ?? explain(code, message)
     if (failure !== null) return failure
     // Of several addresses that were tried, the first one stands for all.
     queue.push(...(Array.isArray(errors) ? (errors as unknown[]) : []), cause)

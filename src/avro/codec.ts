@@ -5,6 +5,7 @@ import { recordNames, type RecordInputs, type RecordName, type RecordTypes } fro
 import { parseRecordType, type RecordType } from './avro-type.ts'
 import type { SchemaRegistry } from './schema-registry.ts'
 import type { Reader, SchemaStore } from './schema-store.ts'
+import { subjectOf } from './topic-records.ts'
 import { confluentHeader, readFrame, type Frame } from './wire-format.ts'
 
 export interface RecordCodec {
@@ -39,7 +40,7 @@ export interface CodecDependencies {
   schemas: SchemaStore
   encoding: 'single-object' | 'confluent'
   /** Null: records in Confluent wire format can't be read. */
-  registry: SchemaRegistry | null
+  registry: Pick<SchemaRegistry, 'schemaById' | 'register'> | null
 }
 
 const schemaUnknown = (what: string, action: string, cause?: unknown): PosthornError =>
@@ -102,7 +103,7 @@ export const createCodec = ({ schemas, encoding, registry }: CodecDependencies):
 
   const registeredHeader = cached(async (record: RecordName, topic: string): Promise<Buffer> => {
     if (registry === null) throw new Error('the Confluent wire format needs a registry')
-    return confluentHeader(await registry.register(`${topic}-value`, schemas.schema(record).json))
+    return confluentHeader(await registry.register(subjectOf(topic), schemas.schema(record).json))
   })
 
   const headerOf = (record: RecordName, topic: string): Buffer | Promise<Buffer> =>

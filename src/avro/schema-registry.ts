@@ -7,6 +7,11 @@ import type { RegistryConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import { createRegistryHttp, type RegistryAnswer } from './registry-http.ts'
 
+/** `missing`: the subject has no version yet. `compatible`: it has others, which the registry lets this one follow. */
+export type SubjectState =
+  | { readonly state: 'registered'; readonly id: number }
+  | { readonly state: 'compatible' | 'missing' }
+
 export interface SchemaRegistry {
   /**
    * The Avro schema with this id, parsed JSON. Not cached: `createCodec` does that.
@@ -15,12 +20,20 @@ export interface SchemaRegistry {
    */
   schemaById(id: number): Promise<unknown>
   /**
+   * Whether a schema is under a subject, or could be; changes nothing.
+   *
+   * @throws PosthornError REGISTRY_INCOMPATIBLE, with the registry's own reasons; REGISTRY_UNREACHABLE
+   */
+  inspect(subject: string, schema: string): Promise<SubjectState>
+  /**
    * The id of a schema under a subject. A schema that is registered already is only looked up, so that a login that
    * may not write is enough; else it is checked against the latest version and registered.
    *
    * @throws PosthornError REGISTRY_INCOMPATIBLE, with the registry's own reasons; REGISTRY_UNREACHABLE
    */
   register(subject: string, schema: string): Promise<number>
+  /** @throws PosthornError REGISTRY_UNREACHABLE, also where what answers is no registry */
+  countSubjects(): Promise<number>
   /** Ends idle connections. */
   close(): void
 }
@@ -48,7 +61,8 @@ const parseSchema = (id: number, text: string): unknown => {
 const incompatible = (subject: string, why: string): PosthornError =>
   new PosthornError('REGISTRY_INCOMPATIBLE', `the registry refuses this version's schema for ${subject}: ${why}`, {
     stage: 'publish',
-    action: 'Compare the latest version of the subject with schemas/, or use another topic name.',
+    action:
+      'Compare the latest version of the subject with `posthorn schemas show`; relax the compatibility of the subject, delete its versions, or use another topic name.',
   })
 
 /** Confluent and Karapace give a list of messages, Apicurio one reason. */
@@ -67,6 +81,8 @@ const messageOf = ({ status, body }: RegistryAnswer): string => {
   return typeof message === 'string' ? message : `it answers ${status}`
 }
 
+const bodyOf = (schema: string): object => ({ schema, schemaType: 'AVRO' })
+
 const idIn = ({ status, body }: RegistryAnswer): number | null => {
   const id = field(body, 'id')
   return status === 200 && typeof id === 'number' ? id : null
@@ -75,6 +91,17 @@ const idIn = ({ status, body }: RegistryAnswer): number | null => {
 /** Nothing is asked until the first call. */
 export const createSchemaRegistry = (config: RegistryConfig, timeoutMs = 10_000): SchemaRegistry => {
   const http = createRegistryHttp(config, timeoutMs)
+
+  const inspect = async (subject: string, schema: string): Promise<SubjectState> => {
+    const name = encodeURIComponent(subject)
+    const id = idIn(await http.request('POST', `/subjects/${name}`, bodyOf(schema), 'publish'))
+    if (id !== null) return { state: 'registered', id }
+    const check = `/compatibility/subjects/${name}/versions/latest?verbose=true`
+    const { status, body } = await http.request('POST', check, bodyOf(schema), 'publish')
+    if (field(body, 'is_compatible') === false) throw incompatible(subject, reasonsOf(body))
+    // 404: the subject has no version yet. Other refusals are repeated, with their reason, by the registration.
+    return { state: status === 404 ? 'missing' : 'compatible' }
+  }
 
   return {
     schemaById: async (id) => {
@@ -86,19 +113,23 @@ export const createSchemaRegistry = (config: RegistryConfig, timeoutMs = 10_000)
         throw schemaUnknown(id, 'what the registry holds under it is not an Avro schema')
       return parseSchema(id, schema)
     },
+    inspect,
     register: async (subject, schema) => {
-      const name = encodeURIComponent(subject)
-      const body = { schema, schemaType: 'AVRO' }
-      const known = idIn(await http.request('POST', `/subjects/${name}`, body, 'publish'))
-      if (known !== null) return known
-      const check = `/compatibility/subjects/${name}/versions/latest?verbose=true`
-      const verdict = await http.request('POST', check, body, 'publish')
-      // 404: the subject has no version yet. Other refusals are repeated, with their reason, by the registration.
-      if (field(verdict.body, 'is_compatible') === false) throw incompatible(subject, reasonsOf(verdict.body))
-      const answer = await http.request('POST', `/subjects/${name}/versions`, body, 'publish')
+      const found = await inspect(subject, schema)
+      if (found.state === 'registered') return found.id
+      const path = `/subjects/${encodeURIComponent(subject)}/versions`
+      const answer = await http.request('POST', path, bodyOf(schema), 'publish')
       const id = idIn(answer)
       if (id === null) throw incompatible(subject, messageOf(answer))
       return id
+    },
+    countSubjects: async () => {
+      const { body, status } = await http.request('GET', '/subjects', null, 'start')
+      if (Array.isArray(body)) return body.length
+      throw new PosthornError('REGISTRY_UNREACHABLE', `${config.url}/subjects answers ${status} and no list`, {
+        stage: 'start',
+        action: 'Check avro.registry.url: it must be the root of a Confluent-compatible interface.',
+      })
     },
     close: () => http.close(),
   }

@@ -1,10 +1,10 @@
 import type { AccountConfig, ImapConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
-import type { Mailbox } from '../mail/mailbox.ts'
+import type { ConnectedMailbox } from '../mail/imap-mailbox.ts'
 import type { Check } from './check-result.ts'
-import { takeNetworkSteps } from './check-mail-server.ts'
+import { takeNetworkSteps } from './check-network.ts'
 
-export type CheckedMailbox = Pick<Mailbox, 'capabilities' | 'listFolders' | 'open' | 'close'>
+export type CheckedMailbox = Pick<ConnectedMailbox, 'loginWay' | 'capabilities' | 'listFolders' | 'open' | 'close'>
 
 export interface ImapCheckPorts {
   connect: () => Promise<CheckedMailbox>
@@ -25,6 +25,15 @@ const describeCapabilities = (capabilities: ReadonlySet<string>): string => {
 const isSameFolder = (left: string, right: string): boolean =>
   left === right || (left.toUpperCase() === 'INBOX' && right.toUpperCase() === 'INBOX')
 
+type Folders = Awaited<ReturnType<CheckedMailbox['listFolders']>>
+
+/** Where archived or sent mail goes, as the flows find it: the configured folder, else the one with the SPECIAL-USE. */
+const describeTarget = (what: string, key: string, configured: string | null, use: string, listed: Folders): string => {
+  if (configured !== null) return `${what} goes to ${configured}`
+  const found = listed.find(({ specialUse }) => specialUse === use)
+  return found === undefined ? `no folder for ${what} (${key})` : `${what} goes to ${found.path} (SPECIAL-USE)`
+}
+
 const checkFolders = async (mailbox: CheckedMailbox, { receive, archiveFolder, sentFolder }: AccountConfig) => {
   const listed = await mailbox.listFolders()
   const isThere = (folder: string): boolean => listed.some(({ path }) => isSameFolder(path, folder))
@@ -42,7 +51,14 @@ const checkFolders = async (mailbox: CheckedMailbox, { receive, archiveFolder, s
     ...(archiveFolder === null ? [] : [archiveFolder]),
     ...(sentFolder === null ? [] : [sentFolder]),
   ]
-  return { count: listed.length, wanted, toCreate: [...new Set(targets)].filter((folder) => !isThere(folder)) }
+  const toCreate = [...new Set(targets)].filter((folder) => !isThere(folder))
+  return [
+    `${listed.length} folders`,
+    ...(wanted.length === 0 ? [] : [`${wanted.join(', ')} can be opened`]),
+    describeTarget('archived mail', 'archiveFolder', archiveFolder, '\\Archive', listed),
+    describeTarget('sent mail', 'sentFolder', sentFolder, '\\Sent', listed),
+    ...(toCreate.length === 0 ? [] : [`${toCreate.join(', ')} will be created`]),
+  ].join('; ')
 }
 
 export const checkImap = (account: AccountConfig, imap: ImapConfig, { connect, now }: ImapCheckPorts): Check => ({
@@ -52,18 +68,16 @@ export const checkImap = (account: AccountConfig, imap: ImapConfig, { connect, n
     await takeNetworkSteps(imap, 'imap', takeStep, now)
     let mailbox: CheckedMailbox | null = null
     try {
-      mailbox = await takeStep('login', connect, ({ capabilities }) => {
-        const who = imap.auth === null ? 'no login is configured' : `logged in as ${imap.auth.user}`
+      mailbox = await takeStep('login', connect, ({ loginWay, capabilities }) => {
+        const who =
+          imap.auth === null || loginWay === null ? 'without a login' : `logged in as ${imap.auth.user} by ${loginWay}`
         return `${who}; ${describeCapabilities(capabilities)}`
       })
       const open = mailbox
       await takeStep(
         'folders',
         () => checkFolders(open, account),
-        ({ count, wanted, toCreate }) => {
-          const opened = wanted.length === 0 ? '' : `, ${wanted.join(', ')} can be opened`
-          return `${count} folders${opened}${toCreate.length === 0 ? '' : `; ${toCreate.join(', ')} will be created`}`
-        },
+        (found) => found,
       )
     } finally {
       await mailbox?.close()

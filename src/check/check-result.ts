@@ -14,17 +14,23 @@ export interface CheckResult {
   code: ErrorCode | null
   /** What was found, or what failed. */
   message: string
-  /** What to do; null when all is well. */
+  /** What to do; also where all is well, and will not stay so. */
   action: string | null
   /** Duration in whole milliseconds. */
   ms: number
+}
+
+/** What was found, and what should be done about it although it works. */
+export interface Finding {
+  message: string
+  action: string | null
 }
 
 /** Takes one step: its result is reported; when it fails, the check ends there. */
 export type TakeStep = <T>(
   step: string,
   work: (signal: AbortSignal) => Promise<T>,
-  describe: (found: T) => string,
+  describe: (found: T) => string | Finding,
 ) => Promise<T>
 
 /** A sequence of steps that is independent of every other check. */

@@ -1,9 +1,9 @@
 import type { SmtpConfig } from '../config/config.ts'
 import type { SmtpFacts } from '../mail/smtp/verify.ts'
 import type { Check } from './check-result.ts'
-import { takeNetworkSteps } from './check-mail-server.ts'
+import { takeNetworkSteps } from './check-network.ts'
 
-export type VerifiedSmtp = Pick<SmtpFacts, 'extensions' | 'maxMessageBytes'>
+export type VerifiedSmtp = Pick<SmtpFacts, 'mechanism' | 'extensions' | 'maxMessageBytes'>
 
 export interface SmtpCheckPorts {
   /** Connects, encrypts and logs in as a sender does, and leaves. @throws PosthornError */
@@ -28,7 +28,9 @@ export const checkSmtp = (account: string, smtp: SmtpConfig, { verify, now }: Sm
   run: async (takeStep) => {
     await takeNetworkSteps(smtp, 'smtp', takeStep, now)
     await takeStep('login', verify, (facts) => {
-      const who = smtp.auth === null ? 'no login is configured' : `logged in as ${smtp.auth.user}`
+      const { mechanism } = facts
+      const who =
+        smtp.auth === null || mechanism === null ? 'without a login' : `logged in as ${smtp.auth.user} by ${mechanism}`
       return `${who}; ${describeExtensions(facts)}`
     })
   },

@@ -1,3 +1,5 @@
+import type { StorageConfig } from '../config/config.ts'
+import { takeUrlTlsStep } from './check-network.ts'
 import type { Check } from './check-result.ts'
 
 export interface StorageCheckPorts {
@@ -5,10 +7,18 @@ export interface StorageCheckPorts {
   probe: () => Promise<void>
 }
 
-export const checkStorage = (bucket: string, { probe }: StorageCheckPorts): Check => ({
+export type CheckedStorage = Pick<StorageConfig, 'endpoint' | 'bucket' | 'tls'>
+
+/** @param now milliseconds since the epoch */
+export const checkStorage = (
+  { endpoint, bucket, tls }: CheckedStorage,
+  { probe }: StorageCheckPorts,
+  now: () => number,
+): Check => ({
   component: 'storage',
   account: null,
   run: async (takeStep) => {
+    await takeUrlTlsStep('storage', endpoint, tls, takeStep, now)
     await takeStep('put, get, delete', probe, () => `an object was written to bucket ${bucket}, read and deleted`)
   },
 })

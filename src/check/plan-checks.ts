@@ -22,12 +22,13 @@ export interface CheckPorts {
 
 /** @param accounts those whose servers are checked */
 export const planChecks = (config: Config, accounts: readonly AccountConfig[], ports: CheckPorts): Check[] => {
-  const { kafka, avro, storage } = config
+  const { kafka, storage } = config
+  const { encoding, registry } = config.avro
   const { now } = ports
   return [
-    checkKafka(kafka.brokers, planTopics(config), ports.kafka),
-    ...(avro.registry === null ? [] : [checkRegistry(avro.registry.url, ports.registry)]),
-    ...(storage === null ? [] : [checkStorage(storage.bucket, ports.storage)]),
+    checkKafka(kafka, planTopics(config), ports.kafka, now),
+    ...(registry === null ? [] : [checkRegistry({ registry, encoding, topics: kafka.topics }, ports.registry, now)]),
+    ...(storage === null ? [] : [checkStorage(storage, ports.storage, now)]),
     ...accounts.flatMap((account) => {
       const { name, smtp, imap } = account
       const verify = (signal: AbortSignal): Promise<VerifiedSmtp> => ports.verifySmtp(account, signal)

@@ -2,29 +2,32 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { connect as connectSocket, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { ServerConfig } from '../config/config.ts'
+import { PosthornError } from '../errors.ts'
+import { tlsFactsOf, type TlsFacts } from '../tls-facts.ts'
 import { tlsOptions } from '../tls-options.ts'
-import type { Endpoint } from './explain-network-error.ts'
+
+export type ProbedServer = Pick<ServerConfig, 'host' | 'port' | 'security' | 'tls'>
 
 /** @returns every address of the name, in the order in which they would be tried */
 export const resolveHost = async (host: string): Promise<string[]> =>
   (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address)
 
 /** @returns the address that answered */
-export const openConnection = async ({ host, port }: Endpoint, signal: AbortSignal): Promise<Socket> => {
+export const openConnection = async (
+  { host, port }: Pick<ServerConfig, 'host' | 'port'>,
+  signal: AbortSignal,
+): Promise<Socket> => {
   const socket = connectSocket({ host, port, signal })
   try {
     await once(socket, 'connect', { signal })
     return socket
   } catch (error) {
     socket.destroy()
-    throw innermost(error)
+    throw error
   }
 }
-
-/** A name with several addresses fails with one error for each; the first is as good as the others. */
-const innermost = (error: unknown): unknown => (error instanceof AggregateError ? (error.errors[0] ?? error) : error)
 
 export type StartTlsProtocol = 'smtp' | 'imap'
 
@@ -36,7 +39,7 @@ const dialogues: Readonly<Record<StartTlsProtocol, readonly { say: string | null
     { say: 'STARTTLS', last: /^\d{3} /, good: /^220 / },
   ],
   imap: [
-    { say: null, last: /^\* /, good: /^\* (OK|PREAUTH)/i },
+    { say: null, last: /^\* /, good: /^\* OK/i },
     { say: 'p STARTTLS', last: /^p /, good: /^p OK/i },
   ],
 }
@@ -67,14 +70,23 @@ const askForTls = async (socket: Socket, protocol: StartTlsProtocol): Promise<vo
   for (const { say, last, good } of dialogues[protocol]) {
     if (say !== null) socket.write(`${say}\r\n`)
     const answer = await readAnswer(socket, last)
-    if (!good.test(answer)) throw new Error(`${say ?? 'the greeting'} was answered with "${answer.slice(0, 200)}"`)
+    if (good.test(answer)) continue
+    throw new PosthornError('TLS_NOT_OFFERED', `${say ?? 'the greeting'} was answered with "${answer.slice(0, 200)}"`, {
+      stage: 'tls',
+      retryable: true,
+      action: 'Check the port; a server without STARTTLS may offer TLS from the first byte (security: tls).',
+    })
   }
 }
 
-/** Shakes hands as the adapter will, by `security`: at once, or after the protocol's own request. */
+/**
+ * Shakes hands as the adapter will, by `security`: at once, or after the protocol's own request.
+ *
+ * @param protocol null: it has no such request
+ */
 export const probeTls = async (
-  server: Pick<ServerConfig, 'host' | 'port' | 'security' | 'tls'>,
-  protocol: StartTlsProtocol,
+  server: ProbedServer,
+  protocol: StartTlsProtocol | null,
   signal: AbortSignal,
 ): Promise<TlsFacts> => {
   const { host, security } = server
@@ -86,7 +98,7 @@ export const probeTls = async (
   }
   signal.addEventListener('abort', end, { once: true })
   try {
-    if (security === 'starttls') await askForTls(socket, protocol)
+    if (security === 'starttls' && protocol !== null) await askForTls(socket, protocol)
     secure = connectTls({
       socket,
       ...(isIP(host) === 0 ? { servername: host } : {}),

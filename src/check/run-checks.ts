@@ -52,7 +52,9 @@ const runCheck = async (check: Check, options: RunOptions): Promise<CheckResult[
     try {
       const found = await untilAborted(work(signal), signal, outOfTime)
       const ms = Math.round(now() - began)
-      results.push({ component, account, step, ok: true, code: null, message: describe(found), action: null, ms })
+      const described = describe(found)
+      const finding = typeof described === 'string' ? { message: described, action: null } : described
+      results.push({ component, account, step, ok: true, code: null, ...finding, ms })
       return found
     } catch (thrown) {
       const { code, message, action } = toPosthornError(thrown, 'start')

@@ -2,11 +2,12 @@
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { createCodec, type RecordCodec } from '../avro/codec.ts'
-import { createSchemaRegistry } from '../avro/schema-registry.ts'
+import { createSchemaRegistry, type SchemaRegistry } from '../avro/schema-registry.ts'
 import { loadSchemas } from '../avro/schema-store.ts'
 import type { CheckPorts } from '../check/plan-checks.ts'
 import { compileConfig } from '../config/compile-config.ts'
 import type { Config } from '../config/config.ts'
+import { PosthornError } from '../errors.ts'
 import { defaultConfigFile, loadConfig } from '../config/load-config.ts'
 import type { Posthorn, PosthornOptions } from '../main.ts'
 import { Releasers } from '../lifecycle.ts'
@@ -64,11 +65,25 @@ export class CliContext {
     return clients
   })
 
+  readonly schemas = cached(loadSchemas)
+
+  /** @throws PosthornError `USAGE_INVALID`: none is configured */
+  readonly registry: () => SchemaRegistry = cached(() => {
+    const { registry: config } = this.config().avro
+    if (config === null) {
+      throw new PosthornError('USAGE_INVALID', 'no schema registry is configured', {
+        stage: 'configure',
+        action: 'Set avro.registry.',
+      })
+    }
+    const registry = createSchemaRegistry(config)
+    this.#releasers.add(() => registry.close())
+    return registry
+  })
+
   readonly codec: () => RecordCodec = cached(() => {
-    const { encoding, registry: registryConfig } = this.config().avro
-    const registry = registryConfig === null ? null : createSchemaRegistry(registryConfig)
-    if (registry !== null) this.#releasers.add(() => registry.close())
-    return createCodec({ schemas: loadSchemas(), encoding, registry })
+    const { encoding, registry } = this.config().avro
+    return createCodec({ schemas: this.schemas(), encoding, registry: registry === null ? null : this.registry() })
   })
 
   checkPorts(): CheckPorts {

@@ -1,10 +1,8 @@
-import { createRegistryHttp } from '../avro/registry-http.ts'
 import type { CheckPorts } from '../check/plan-checks.ts'
 import { PosthornError } from '../errors.ts'
 import type { CliContext, CliPorts } from './context.ts'
 import { connectKafka } from './kafka-clients.ts'
 
-const registryTimeoutMs = 10_000
 /** A person is waiting: one more try than a network needs that is well. */
 const storageAttempts = 2
 
@@ -14,21 +12,9 @@ const missing = (what: string): PosthornError =>
 const createCheckPorts = (context: CliContext): CheckPorts => ({
   kafka: { connectAdmin: () => context.kafka().admin() },
   registry: {
-    countSubjects: async () => {
-      const { registry } = context.config().avro
-      if (registry === null) throw missing('avro.registry')
-      const http = createRegistryHttp(registry, registryTimeoutMs)
-      try {
-        const { body, status } = await http.request('GET', '/subjects', null, 'start')
-        if (Array.isArray(body)) return body.length
-        throw new PosthornError('REGISTRY_UNREACHABLE', `${registry.url}/subjects answers ${status} and no list`, {
-          stage: 'start',
-          action: 'Check avro.registry.url: it must be the root of a Confluent-compatible interface.',
-        })
-      } finally {
-        http.close()
-      }
-    },
+    countSubjects: () => context.registry().countSubjects(),
+    inspect: (subject, schema) => context.registry().inspect(subject, schema),
+    schema: (record) => context.schemas().schema(record),
   },
   storage: {
     probe: async () => {

@@ -1,9 +1,16 @@
-import { loadSchemas } from '../avro/schema-store.ts'
 import { recordNames } from '../avro/records.ts'
+import type { SubjectState } from '../avro/schema-registry.ts'
+import { subjectOf, topicRecords } from '../avro/topic-records.ts'
 import { PosthornError } from '../errors.ts'
 import { toTable } from './printable.ts'
 import { jsonOption } from './shared-options.ts'
 import type { Register } from './context.ts'
+
+const said: Readonly<Record<SubjectState['state'], string>> = {
+  registered: 'was there',
+  compatible: 'registered as a new version',
+  missing: 'registered',
+}
 
 /** Bytes of a single-object header before the fingerprint. */
 const markerLength = 2
@@ -16,7 +23,7 @@ export const registerSchemas: Register = (program, context) => {
     .description('names and fingerprints (CRC-64-AVRO, as it stands in the single-object header)')
     .addOption(jsonOption())
     .action(async ({ json }: { json?: boolean }) => {
-      const store = loadSchemas()
+      const store = context.schemas()
       const rows = recordNames.map((name) => ({
         name,
         fingerprint: store.schema(name).singleObjectHeader.subarray(markerLength).toString('hex'),
@@ -39,6 +46,24 @@ export const registerSchemas: Register = (program, context) => {
           action: `Name one of ${recordNames.join(', ')}.`,
         })
       }
-      await context.print(`${JSON.stringify(JSON.parse(loadSchemas().schema(name).json), null, 2)}\n`)
+      await context.print(`${JSON.stringify(JSON.parse(context.schemas().schema(name).json), null, 2)}\n`)
+    })
+
+  schemas
+    .command('register')
+    .description('put the schemas into the registry, for logins of workers that may only read there')
+    .addOption(jsonOption())
+    .action(async ({ json }: { json?: boolean }) => {
+      const registry = context.registry()
+      const subjects: { subject: string; record: string; id: number; was: SubjectState['state'] }[] = []
+      for (const { record, topic } of topicRecords(context.config().kafka.topics)) {
+        const subject = subjectOf(topic)
+        const { json: schema } = context.schemas().schema(record)
+        const { state } = await registry.inspect(subject, schema)
+        subjects.push({ subject, record, id: await registry.register(subject, schema), was: state })
+      }
+      if (json === true) return context.printJson({ subjects })
+      const rows = subjects.map(({ subject, record, id, was }) => [subject, record, String(id), said[was]])
+      return context.print(toTable([['SUBJECT', 'RECORD', 'ID', ''], ...rows]))
     })
 }

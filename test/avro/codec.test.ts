@@ -13,7 +13,7 @@ import { schemaText } from './arbitrary-records.ts'
 const schemas = loadSchemas()
 const offline = createCodec({ schemas, encoding: 'single-object', registry: null })
 
-interface FakeRegistry extends SchemaRegistry {
+interface FakeRegistry extends Pick<SchemaRegistry, 'schemaById' | 'register'> {
   byId: Map<number, unknown>
   /** One line for each call, in order. */
   calls: string[]
@@ -40,7 +40,6 @@ const fakeRegistry = (): FakeRegistry => {
       registry.byId.set(id, JSON.parse(schema))
       return id
     },
-    close: () => undefined,
   }
   return registry
 }

@@ -29,6 +29,7 @@ const rule = (folder: string, after: AccountConfig['receive'][number]['after'] =
   ({ folder, after }) as AccountConfig['receive'][number]
 
 class FakeMailbox implements CheckedMailbox {
+  readonly loginWay = null
   readonly capabilities = new Set(['IDLE', 'MOVE', 'UIDPLUS'])
   readonly opened: string[] = []
   isClosed = false
@@ -73,7 +74,7 @@ describe('checkImap', () => {
     assert.match(results[2]?.message ?? '', /IDLE, MOVE, UIDPLUS, not CONDSTORE/)
     assert.match(
       results[3]?.message ?? '',
-      /^2 folders, inbox, Processed can be opened; Done, Archive will be created$/,
+      /^2 folders; inbox, Processed can be opened; archived mail goes to Archive; .*; Done, Archive will be created$/,
     )
     assert.deepEqual(mailbox.opened, ['inbox', 'Processed'])
     assert.equal(mailbox.isClosed, true)

@@ -36,9 +36,12 @@ const adminWith = (topics: Record<string, string>): TopicAdmin =>
 const run = (topics: Record<string, string>) =>
   runChecks(
     [
-      checkKafka(['k:9092'], [plan('a', 'delete'), plan('b', 'compact')], {
-        connectAdmin: async () => adminWith(topics),
-      }),
+      checkKafka(
+        { brokers: ['k:9092'], tls: null, sasl: null },
+        [plan('a', 'delete'), plan('b', 'compact')],
+        { connectAdmin: async () => adminWith(topics) },
+        () => 0,
+      ),
     ],
     {
       timeoutMs: 5_000,

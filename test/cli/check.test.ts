@@ -97,7 +97,7 @@ describe('posthorn check', () => {
     )
     assert.match(
       stdout,
-      /^ok +smtp +two +login .*no login is configured; the server has PIPELINING, SIZE, not .*up to 50 MB$/m,
+      /^ok +smtp +two +login .*without a login; the server has PIPELINING, SIZE, not .*up to 50 MB$/m,
     )
   })
 

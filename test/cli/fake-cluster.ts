@@ -15,10 +15,15 @@ export const codec = createCodec({ schemas: loadSchemas(), encoding: 'single-obj
 
 const workingCheckPorts: CheckPorts = {
   kafka: { connectAdmin: async () => ({ listTopics: async () => [] }) as unknown as TopicAdmin },
-  registry: { countSubjects: async () => 6 },
+  registry: {
+    countSubjects: async () => 6,
+    inspect: async () => ({ state: 'registered', id: 1 }),
+    schema: (record) => loadSchemas().schema(record),
+  },
   storage: { probe: async () => undefined },
-  verifySmtp: async () => ({ extensions: ['PIPELINING', 'SIZE'], maxMessageBytes: 52_428_800 }),
+  verifySmtp: async () => ({ mechanism: null, extensions: ['PIPELINING', 'SIZE'], maxMessageBytes: 52_428_800 }),
   connectMailbox: async () => ({
+    loginWay: 'AUTH=PLAIN',
     capabilities: new Set(['IDLE', 'MOVE']),
     listFolders: async () => [{ path: 'INBOX', specialUse: null }],
     open: async () => ({ uidValidity: 1, uidNext: 1 }),

@@ -50,7 +50,7 @@ describe('classifyKafkaError', () => {
     const error = classifyKafkaError(gaveUp(inner), 'start')
     assert.equal(error.code, 'KAFKA_UNREACHABLE')
     assert.equal(error.retryable, true)
-    assert.match(error.message, /ECONNREFUSED \(broker kafka\.example:9092\)/)
+    assert.match(error.message, /broker kafka\.example:9092: nothing listens there \(ECONNREFUSED\)/)
     assert.match(error.action ?? '', /kafka\.brokers/)
     assert.equal(error.stage, 'start')
   })

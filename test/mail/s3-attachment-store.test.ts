@@ -107,7 +107,7 @@ describe('faults of the object store', () => {
     t.after(() => store.close())
     await assert.rejects(store.check(), (error) => {
       assert.ok(refusedWith('STORAGE_UNREACHABLE')(error) && isPosthornError(error))
-      assert.match(error.message, /put in bucket mail failed \(ECONNREFUSED\)/)
+      assert.match(error.message, /put in bucket mail failed: nothing listens there \(ECONNREFUSED\)/)
       assert.match(error.action ?? '', /storage\.endpoint/)
       return true
     })

@@ -37,7 +37,8 @@ export interface SmtpLink {
   /** `host:port`, for messages. */
   server: string
   extensions: SmtpExtensions
-  authenticated: boolean
+  /** SASL mechanism of the login; null: the account has none. */
+  mechanism: string | null
   /** What it logged in with counts no more: the next login is made with another token. */
   discardToken: () => void
 }
@@ -148,12 +149,13 @@ const handshake = async (
     })
     // oxlint-disable-next-line no-underscore-dangle -- see the head of this file
     const extensions = readExtensions((connection as { _ehloLines?: string[] })._ehloLines ?? [])
+    let mechanism: string | null = null
     if (login !== null) {
       phase.stage = 'authenticate'
       if (!connection.secure && !options.allowPlaintextAuth) throw plaintextLogin(phase.server)
-      await logIn(connection, login, extensions, phase.server)
+      mechanism = await logIn(connection, login, extensions, phase.server)
     }
-    return { socket: takeSocket(connection), server: phase.server, extensions, authenticated: login !== null }
+    return { socket: takeSocket(connection), server: phase.server, extensions, mechanism }
   } catch (error) {
     connection.close()
     throw error
@@ -167,7 +169,7 @@ const logIn = async (
   login: LoginMethod,
   { auth: offered }: SmtpExtensions,
   server: string,
-): Promise<void> => {
+): Promise<string> => {
   const auth = login.choose(offered, connection.secure)
   if (auth === null) throw noMechanism(server, offered)
   await new Promise<void>((resolve, reject) => {
@@ -175,6 +177,7 @@ const logIn = async (
     connection.once('end', () => reject(closed()))
     connection.login(auth, (error) => (error ? reject(error) : resolve()))
   })
+  return auth.method
 }
 
 /** The socket, with nobody reading from it. */

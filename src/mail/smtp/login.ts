@@ -13,7 +13,7 @@ import type { OAuth2Login } from '../access-tokens.ts'
 
 export interface LoginMethod {
   /** Which of the offered mechanisms is taken; null: none of them will do. */
-  choose(offered: readonly string[], encrypted: boolean): SMTPConnectionAuth | null
+  choose(offered: readonly string[], encrypted: boolean): (SMTPConnectionAuth & { method: string }) | null
   handlers: SMTPConnectionCustomAuthHandlers
   secrets: readonly string[]
 }

@@ -9,8 +9,8 @@ export interface SmtpFacts {
   server: string
   /** Null: not encrypted. */
   tls: TlsFacts | null
-  /** False: the account has no login. */
-  authenticated: boolean
+  /** SASL mechanism of the login; null: the account has none. */
+  mechanism: string | null
   /** Keywords that the server offers. */
   extensions: readonly string[]
   /** Null: the server names no limit. */
@@ -22,7 +22,7 @@ export interface SmtpFacts {
 /** @throws PosthornError with stage `connect`, `tls` or `authenticate`, and what to do about it */
 export const verifySmtp = async (options: SmtpServerOptions, deps: ConnectDependencies = {}): Promise<SmtpFacts> => {
   const startedAt = performance.now()
-  const { socket, server, extensions, authenticated } = await connectSmtp(options, deps)
+  const { socket, server, extensions, mechanism } = await connectSmtp(options, deps)
   const ms = Math.round(performance.now() - startedAt)
   const tls = tlsFactsOf(socket)
   // What the server answers to QUIT does not matter any more; node closes a socket whose other end is closed.
@@ -30,5 +30,5 @@ export const verifySmtp = async (options: SmtpServerOptions, deps: ConnectDepend
   socket.setTimeout(2000, () => socket.destroy())
   socket.end('QUIT\r\n')
   const maxMessageBytes = extensions.size === null || extensions.size === 0 ? null : extensions.size
-  return { server, tls, authenticated, extensions: extensions.names, maxMessageBytes, ms }
+  return { server, tls, mechanism, extensions: extensions.names, maxMessageBytes, ms }
 }
