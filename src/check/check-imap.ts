@@ -1,6 +1,6 @@
 import type { AccountConfig, ImapConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
-import type { ConnectedMailbox } from '../mail/imap-mailbox.ts'
+import type { ConnectedMailbox } from '../mail/mailbox.ts'
 import type { Check } from './check-result.ts'
 import { takeNetworkSteps } from './check-network.ts'
 

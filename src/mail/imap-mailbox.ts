@@ -18,6 +18,7 @@ import type {
   SearchCriteria,
   WaitOptions,
 } from './mailbox.ts'
+import { listenTo, type Faults } from './imap-faults.ts'
 import { prepareLogin } from './imap-login.ts'
 import { toFlowOptions, type ImapAccountOptions } from './imap-options.ts'
 import { toSearchQuery } from './imap-search.ts'
@@ -54,19 +55,6 @@ const connectOnce = async (options: ImapAccountOptions, token: string | null): P
     flow.close()
     throw classifyImapError(error, 'connect', `connecting to ${server}`)
   }
-}
-
-/** Where a command answers `false`, the reason went to the library's log. */
-interface Faults {
-  last: unknown
-}
-
-const listenTo = (faults: Faults) => {
-  const ignore = () => undefined
-  const warn = ({ err }: { err?: unknown }) => {
-    faults.last = err ?? faults.last
-  }
-  return { warn, error: ignore, debug: ignore, info: ignore, isLevelEnabled: (level: string) => level === 'warn' }
 }
 
 class FlowMailbox implements ConnectedMailbox {

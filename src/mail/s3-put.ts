@@ -13,7 +13,7 @@ import { Backoff } from '../backoff.ts'
 import type { StorageConfig } from '../config/config.ts'
 import type { PosthornError } from '../errors.ts'
 import type { S3ClientSettings } from './s3-client.ts'
-import { tlsOptions } from './tls-options.ts'
+import { tlsOptions } from '../tls-options.ts'
 
 export interface PutRequest {
   readonly key: string
