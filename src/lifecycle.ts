@@ -34,13 +34,30 @@ export class Releasers {
   }
 }
 
-/** Runs `acquire`; when it throws, releases what it had registered and passes its error on. */
-export const withReleasers = async <T>(acquire: (releasers: Releasers) => Promise<T>): Promise<T> => {
+/**
+ * Runs `acquire`; when it throws, or the signal aborts before it has ended, releases what it had registered and passes
+ * the error or the signal's reason on. An `acquire` that is overtaken fails at its next registration.
+ */
+export const withReleasers = async <T>(
+  acquire: (releasers: Releasers) => Promise<T>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<T> => {
   const releasers = new Releasers()
   try {
-    return await acquire(releasers)
+    signal.throwIfAborted()
+    return await orAborted(acquire(releasers), signal)
   } catch (error) {
     await releasers.releaseAll().catch(() => undefined)
     throw error
   }
 }
+
+/** The work's result, or the signal's reason if that comes first; the work then goes on unheeded. */
+export const orAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(toError(signal.reason))
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+
+const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)))

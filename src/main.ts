@@ -27,6 +27,8 @@ export interface PosthornOptions {
   roles: readonly Role[]
   emit: Emit
   kafkaLog: KafkaLog
+  /** Aborted: a start that is under way gives up. What runs is stopped by `stop`. */
+  signal: AbortSignal
   now: () => number
   /** 0 (inclusive) to 1 (exclusive). */
   random: () => number
@@ -46,7 +48,8 @@ const noTokens: TokenSource = () => {
 /**
  * Resolves when the worker has connected and asked to join its groups.
  *
- * @throws PosthornError what keeps it from working: topics, Kafka, the registry. Nothing is left running then.
+ * @throws PosthornError what keeps it from working: topics, Kafka, the registry; or the signal's reason. Nothing is left
+ *   running then.
  */
 export const startPosthorn = (config: Config, options: PosthornOptions): Promise<Posthorn> =>
   withReleasers(async (releasers) => {
@@ -81,8 +84,8 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
       await probe.disconnect()
     }
     const admin = kafka.admin()
-    await admin.connect()
     releasers.add(() => admin.disconnect())
+    await admin.connect()
     const { topics } = config.kafka
     for (const { record, topic } of writtenRecords(topics)) await codec.prepare(record, topic)
 
@@ -111,17 +114,18 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
         },
       })
       members.push(member)
-      releasers.add(() => member.stop())
       await member.start()
     }
 
     const connections = createAccountConnections(noTokens)
     const shared = { config, codec, store, connections, emit, now, random }
-    if (roles.includes('send')) {
+    const send = roles.includes('send') ? createSendOwner(shared) : null
+    if (send !== null) releasers.add(send.close)
+    // Side by side: each may take a while to settle what is in flight.
+    releasers.add(() => Promise.all(members.map((member) => member.stop())))
+    if (send !== null) {
       const inputs: [string, ...string[]] = [topics.sendRequests, ...config.send.retry.tiers.map(({ topic }) => topic)]
-      const { createOwner, close } = createSendOwner(shared)
-      releasers.add(close)
-      await join('send', `${config.kafka.group}.send`, inputs, sendStateTopic(topics), createOwner)
+      await join('send', `${config.kafka.group}.send`, inputs, sendStateTopic(topics), send.createOwner)
     }
     if (roles.includes('receive')) {
       const described = await describeTopics(admin, [topics.commands])
@@ -142,4 +146,4 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
         return releasers.releaseAll()
       },
     }
-  })
+  }, options.signal)

@@ -5,6 +5,7 @@ import pino from 'pino'
 import type { Role } from '../events.ts'
 import { logEvents } from '../log-events.ts'
 import type { Register } from './context.ts'
+import { formatError } from './report-error.ts'
 
 interface RunOptions {
   roles: Role[]
@@ -12,7 +13,7 @@ interface RunOptions {
 
 const allRoles: readonly Role[] = ['send', 'receive']
 /** Below the 20 s within which the process has promised to be gone. */
-const stopTimeoutMs = 18_000
+const stopTimeoutMs = 16_000
 
 const parseRoles = (text: string): Role[] =>
   text.split(',').map((name) => {
@@ -21,6 +22,12 @@ const parseRoles = (text: string): Role[] =>
       throw new InvalidArgumentError(`It must be ${allRoles.join(' or ')}, or both joined by a comma.`)
     return role
   })
+
+/** Resolves when the time for stopping is over. */
+const untilLate = async (signal: AbortSignal): Promise<'late'> => {
+  if (!signal.aborted) await once(signal, 'abort')
+  return delay(stopTimeoutMs, 'late', { ref: false })
+}
 
 export const registerRun: Register = (program, context) => {
   program
@@ -36,21 +43,29 @@ export const registerRun: Register = (program, context) => {
       const config = context.config()
       const log = pino({ level: context.options.debug === true ? 'debug' : 'info', base: null }, stderr)
       const emit = logEvents(log)
-      const posthorn = await context.startPosthorn(config, {
-        roles,
-        emit,
-        // What matters comes as an event.
-        kafkaLog: (level, text) => log.debug({ kafka: level }, text),
-        now,
-        random: Math.random,
-      })
-      if (!signal.aborted) await once(signal, 'abort')
-      emit({ type: 'Stopping', reason: 'signal' })
-      const isStopped = await Promise.race([
-        posthorn.stop().then(() => true),
-        delay(stopTimeoutMs, false, { ref: false }),
-      ])
-      if (isStopped) emit({ type: 'Stopped' })
-      else log.error('not everything was settled in time: it will be repeated')
+      const work = async (): Promise<void> => {
+        const posthorn = await context.startPosthorn(config, {
+          roles,
+          emit,
+          // What matters comes as an event.
+          kafkaLog: (level, text) => log.debug({ kafka: level }, text),
+          signal,
+          now,
+          random: Math.random,
+        })
+        if (!signal.aborted) await once(signal, 'abort')
+        await posthorn.stop()
+      }
+      signal.addEventListener('abort', () => emit({ type: 'Stopping', reason: 'signal' }), { once: true })
+      try {
+        const outcome = await Promise.race([work(), untilLate(signal)])
+        if (outcome === 'late') log.error('not everything was settled in time: it will be repeated')
+        else emit({ type: 'Stopped' })
+      } catch (error) {
+        // Told to stop, it stops: what could not be let go of ends with the process.
+        if (!signal.aborted) throw error
+        log.debug({ error: formatError(error) }, 'interrupted')
+        emit({ type: 'Stopped' })
+      }
     })
 }

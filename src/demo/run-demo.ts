@@ -66,7 +66,7 @@ export const runDemo = async (releasers: Releasers, options: DemoOptions): Promi
   releasers.add(() => rm(configFile, { force: true }))
 
   say('starting Posthorn')
-  const posthorn = await startPosthorn(config, { roles: ['send', 'receive'], emit, kafkaLog, now, random })
+  const posthorn = await startPosthorn(config, { roles: ['send', 'receive'], emit, kafkaLog, signal, now, random })
   releasers.add(() => posthorn.stop())
   for (const deadline = now() + readyTimeoutMs; posthorn.awaited.length > 0; await delay(20, undefined, { signal })) {
     if (now() > deadline)

@@ -104,12 +104,15 @@ const byName: Readonly<Record<string, Verdict>> = {
 
 /** PRODUCER_FENCED (KIP-360) is newer than kafkajs 2.2.4, which keeps an unknown code nowhere but in the message. */
 const producerFencedMessage = 'Unknown error code 90'
+/** A plain error of kafkajs: what accepted the connection never answered, so its versions are not known. */
+const neverAnsweredMessage = 'Broker not connected'
 
 const lookUp = (table: Readonly<Record<string, Verdict>>, key: unknown): Verdict | undefined =>
   typeof key === 'string' && Object.hasOwn(table, key) ? table[key] : undefined
 
 const judge = (fault: Fault): Verdict | undefined => {
   if (fault.message === producerFencedMessage) return fenced
+  if (fault.message === neverAnsweredMessage) return unreachable
   return lookUp(byType, fault.type) ?? lookUp(byName, fault.name)
 }
 

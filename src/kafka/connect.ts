@@ -25,7 +25,7 @@ const patience = {
 }
 /** kafkajs's default of one second is less than a TLS handshake may take over a long or busy line. */
 const connectionTimeoutMs = { worker: 10_000, command: 5_000 }
-const requestTimeoutMs = 30_000
+const requestTimeoutMs = { worker: 30_000, command: 15_000 }
 
 const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchToken']): SASLOptions => {
   if (sasl.mechanism !== 'oauthbearer') {
@@ -59,7 +59,7 @@ export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: Conn
     ...(sasl === null ? {} : { sasl: toSaslOptions(sasl, options.fetchToken) }),
     connectionTimeout: connectionTimeoutMs[options.patience],
     authenticationTimeout: connectionTimeoutMs[options.patience],
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: requestTimeoutMs[options.patience],
     retry: patience[options.patience],
     logLevel: logLevel.WARN,
     logCreator: bridgeKafkaLog(options.log),

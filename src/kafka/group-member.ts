@@ -44,6 +44,8 @@ const rebalanceTimeoutMs = 60_000
 const transactionTimeoutMs = 60_000
 /** Time for owners to drain before a rebalance: no heartbeat is sent meanwhile, so part of the session timeout. */
 const drainShare = 0.4
+/** A process that is told to stop has 20 s in all. */
+const stopDrainMs = 10_000
 const pause = { firstMs: 100, maxMs: 10_000 }
 
 export class GroupMember {
@@ -125,7 +127,7 @@ export class GroupMember {
   async stop(): Promise<void> {
     this.#stopping = true
     await this.#restarting
-    await this.#drainAll()
+    await this.#drainAll(stopDrainMs)
     this.#memberId = null
     await this.#releaseAll()
     await this.#consumer.disconnect().catch(() => undefined)
@@ -226,8 +228,8 @@ export class GroupMember {
     }
   }
 
-  async #drainAll(): Promise<void> {
-    const signal = AbortSignal.timeout(this.#options.sessionTimeoutMs * drainShare)
+  async #drainAll(longestMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const signal = AbortSignal.timeout(Math.min(this.#options.sessionTimeoutMs * drainShare, longestMs))
     await Promise.all([...this.#held.values()].map(({ owner }) => owner.drain(signal)))
   }
 

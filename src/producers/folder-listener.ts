@@ -13,6 +13,7 @@ import type { Backoff } from '../backoff.ts'
 import type { ReceiveRule } from '../config/config.ts'
 import { PosthornError, toPosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
+import { orAborted } from '../lifecycle.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import type { FolderReceiver } from './receive-folder.ts'
 
@@ -119,7 +120,10 @@ export class FolderListener {
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const mailbox = await this.#deps.connect()
+    const connecting = this.#deps.connect()
+    // A server may keep it waiting for long; one that comes too late is closed unused.
+    connecting.then((mailbox) => (signal.aborted ? mailbox.close() : undefined)).catch(() => undefined)
+    const mailbox = await orAborted(connecting, signal)
     // An aborted wait must not keep a fetch alive that nobody will use.
     const onAbort = () => void mailbox.close()
     signal.addEventListener('abort', onAbort, { once: true })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +61,20 @@ describe('posthorn run', () => {
     const refused = await runOn(['run', '--roles', 'send,relay', '--config', config], { cluster })
     assert.equal(refused.code, 2)
     assert.match(refused.stderr, /send or receive/)
+  })
+
+  it('exits 0 when it is told to stop while it starts', async (t) => {
+    const cluster = new FakeCluster()
+    const abort = new AbortController()
+    cluster.startPosthorn = async (_, { signal }) => {
+      setImmediate(() => abort.abort(new Error('enough')))
+      await once(signal, 'abort')
+      throw signal.reason
+    }
+    const argv = ['run', '--config', await configure(t)]
+    const { code, stderr } = await runOn(argv, { cluster, signal: abort.signal })
+    assert.equal(code, 0, stderr)
+    assert.doesNotMatch(stderr, /enough/)
   })
 
   it('says why it cannot start', async (t) => {
