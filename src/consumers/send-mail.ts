@@ -108,21 +108,22 @@ export class SendMail implements SendFlow {
   #conclude(job: SendJob, messageId: string, outcome: DeliveryOutcome): SendVerdict {
     const { request, history } = job
     const { serverMessageId } = outcome
-    const error = outcome.error ?? unexplained()
     const recipients = mergeRecipients(history.settled, outcome.recipients)
     const attempt = history.attempts + 1
     switch (outcome.kind) {
       case 'delivered':
       case 'reject': {
         const status = finalStatus(recipients)
-        const reason = status === 'DELIVERED' ? null : toSendError(error)
+        const reason = status === 'DELIVERED' ? null : toSendError(outcome.error ?? unexplained())
         return { kind: 'final', status, messageId, recipients, attempt, serverMessageId, error: reason }
       }
       case 'retry':
-        return this.#retry(job, messageId, recipients, error)
-      case 'indeterminate':
+        return this.#retry(job, messageId, recipients, outcome.error ?? unexplained())
+      case 'indeterminate': {
+        const error = outcome.error ?? unexplained()
         if (request.delivery === 'AT_MOST_ONCE') return indeterminate(job, messageId, recipients, error)
         return this.#retry(job, messageId, recipients, error)
+      }
       default:
         return outcome.kind satisfies never
     }

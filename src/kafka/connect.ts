@@ -3,6 +3,7 @@ import type { KafkaConfig, KafkaSaslConfig, OAuth2Config } from '../config/confi
 import { PosthornError } from '../errors.ts'
 import { tlsOptions } from '../tls-options.ts'
 import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
+import { rememberCoordinators } from './remember-coordinators.ts'
 
 /** What it takes to reach a cluster. */
 export type KafkaEndpoint = Pick<KafkaConfig, 'brokers' | 'tls' | 'sasl'>
@@ -51,8 +52,8 @@ class PosthornKafka extends Kafka {
 }
 
 /** Makes the client; nothing is connected before a producer, consumer or admin of it is. */
-export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: ConnectOptions): Kafka =>
-  new PosthornKafka({
+export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: ConnectOptions): Kafka => {
+  const kafka = new PosthornKafka({
     brokers: [...brokers],
     clientId: options.clientId,
     ...(tls === null ? {} : { ssl: tlsOptions(tls) }),
@@ -64,3 +65,6 @@ export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: Conn
     logLevel: logLevel.WARN,
     logCreator: bridgeKafkaLog(options.log),
   })
+  rememberCoordinators(kafka)
+  return kafka
+}

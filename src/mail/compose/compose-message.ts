@@ -11,7 +11,8 @@ import type { DkimConfig } from '../../config/config.ts'
 import type { Envelope, MessageNeeds } from '../smtp/envelope.ts'
 import { encodeBase64Stream, encodeBytes, encodeMessage, encodeText } from './encode-content.ts'
 import { needsSmtpUtf8 } from './mailbox-list.ts'
-import { layOut, measure, type MimeLeaf, type MimePart, type MimePiece, type RootField } from './mime-part.ts'
+import type { RootField } from './header-block.ts'
+import { layOut, measure, type MimeLeaf, type MimePart, type MimePiece } from './mime-part.ts'
 import type { Mailbox, OutgoingAttachment, OutgoingMessage } from './outgoing-message.ts'
 import { signMessage } from './sign-message.ts'
 
@@ -44,7 +45,7 @@ export const composeMessage = async (
   except: ReadonlySet<string> = new Set(),
 ): Promise<ComposedMessage> => {
   const root = toTree(message, deps.randomToken)
-  let pieces = layOut(root, rootFields(message, deps.now()), deps.randomToken())
+  let pieces = layOut(root, rootFields(message, deps.now()), deps.randomToken)
   if (deps.dkim !== null) pieces = [await signMessage(read(pieces, deps.openObject), deps.dkim), ...pieces]
   else await probe(pieces, deps.openObject)
   const whole = pieces.every((piece) => Buffer.isBuffer(piece)) ? Buffer.concat(pieces) : null

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** RFC 5322 3.6.4 in its everyday form: printable ASCII, one `@`, angle brackets. */
 const messageIdPattern = /^<[!-;=?A-~]+@[!-;=?A-~]+>$/
@@ -16,8 +16,6 @@ export const isForeignMessageId = (text: string): boolean => /^<[!-;=?-~]+>$/.te
  * @param domain of the From address, in ASCII
  */
 export const deriveMessageId = (account: string, requestId: string, domain: string): string => {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([account, requestId]), 'utf8')
-    .digest('hex')
+  const digest = hash('sha256', JSON.stringify([account, requestId]), 'hex')
   return `<${digest.slice(0, 40)}@${domain.toLowerCase()}>`
 }

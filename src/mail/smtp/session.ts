@@ -104,6 +104,12 @@ export class SmtpSession {
 
   /** Only when `idle` or `takesAnother`. */
   start(delivery: Delivery): void {
+    const text = this.#begin(delivery)
+    if (text !== '') this.#socket.write(text)
+  }
+
+  /** @returns the beginning of the envelope, to be written; empty: this server can't take the mail */
+  #begin(delivery: Delivery): string {
     const { envelope, needs } = delivery.message
     const { extensions } = this.link
     const refused = unsupported(needs, extensions)
@@ -112,15 +118,16 @@ export class SmtpSession {
       queueMicrotask(() => {
         if (this.idle) this.#options.onIdle(this)
       })
-      return
+      return ''
     }
     const commands = envelopeCommands(envelope, needs, extensions)
     const transaction = new SmtpTransaction(commands, { pipelining: extensions.pipelining })
     this.#running.push({ delivery, transaction, reused: this.started > 0 })
     this.started += 1
-    this.#socket.write(transaction.begin(this.#reset))
+    const text = transaction.begin(this.#reset)
     this.#reset = false
     if (this.#running.length === 1) this.#arm()
+    return text
   }
 
   /** Says goodbye when nothing is under way; else breaks off. */
@@ -204,10 +211,8 @@ export class SmtpSession {
     if (Buffer.isBuffer(content) && content.length <= pieceBytes) {
       const stuffer = new DotStuffer()
       const piece = stuffer.push(content)
-      this.#socket.cork()
       transaction.dotWritten()
-      this.#socket.write(piece)
-      return this.#finish(stuffer.end())
+      return this.#finish(piece, stuffer.end())
     }
     this.#arm()
     const inContent = (): boolean => transaction.phase === 'content'
@@ -215,7 +220,6 @@ export class SmtpSession {
     writeContent(this.#socket, content, { wanted: inContent, progress }).then(
       (end) => {
         if (!inContent()) return
-        this.#socket.cork()
         transaction.dotWritten()
         this.#finish(end)
       },
@@ -223,16 +227,13 @@ export class SmtpSession {
     )
   }
 
-  /** Writes the end of the data, and the next envelope with it. The socket is corked. */
-  #finish(end: Buffer): void {
-    this.#socket.write(end)
+  /** Writes the end of the data, and the next envelope with it: one write, since each costs more than the copy. */
+  #finish(...end: Buffer[]): void {
     this.#dotAt = performance.now()
     this.#arm()
-    if (this.takesAnother) {
-      const next = this.#options.next(this)
-      if (next !== null) this.start(next)
-    }
-    this.#socket.uncork()
+    const next = this.takesAnother ? this.#options.next(this) : null
+    if (next !== null) end.push(Buffer.from(this.#begin(next)))
+    this.#socket.write(Buffer.concat(end))
   }
 
   /** The content can't be had: the only way to take back a DATA is to break off before its dot. */
