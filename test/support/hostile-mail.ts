@@ -21,8 +21,6 @@ const line = fc.constantFrom(
   'Content-Type: multipart/alternative; boundary="ab"',
   'Content-Type: multipart/digest; boundary=a--',
   'Content-Type: text/plain; charset=utf-8',
-  'Content-Type: text/plain; charset=utf-8; format=flowed',
-  'Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes',
   'Content-Type: text/plain; charset=utf-7',
   'Content-Type: text/plain; charset=iso-2022-jp',
   'Content-Type: text/plain; charset=gb18030',

@@ -35,24 +35,26 @@ const unitsOf = (words: Word[]): Unit[] => {
 
 const hasAt = (unit: Unit): boolean => unit.raw.length > 1 && unit.raw.includes('@') && !unit.raw.startsWith('=?')
 
-const joins = (left: Unit, right: Unit): boolean =>
-  (/[.@]$/.test(left.raw) || /^[.@]/.test(right.raw)) && !(left.raw.includes('@') && right.raw.includes('@'))
+const isJoint = (char: string | undefined): boolean => char === '.' || char === '@'
 
 /** Joins what obsolete syntax lets stand apart, `john . doe @ example . com`, where that makes an address. */
 const joinSpaced = (units: Unit[]): Unit[] => {
+  if (!units.some(({ raw }) => isJoint(raw[0]) || isJoint(raw.at(-1)))) return units
   const joined: Unit[] = []
   for (let at = 0; at < units.length;) {
     const first = units[at] as Unit
-    const run = { ...first }
+    let hasSign = first.raw.includes('@')
     let end = at + 1
-    while (end < units.length && joins(run, units[end] as Unit)) {
-      run.raw += units[end]?.raw ?? ''
-      run.text += units[end]?.text ?? ''
-      end++
+    for (; end < units.length; end++) {
+      const { raw } = units[end] as Unit
+      const isNext = isJoint(units[end - 1]?.raw.at(-1)) || isJoint(raw[0])
+      if (!isNext || (hasSign && raw.includes('@'))) break
+      hasSign ||= raw.includes('@')
     }
-    if (end === at + 1) joined.push(first)
-    else if (hasAt(run)) joined.push(run)
-    else joined.push(...units.slice(at, end))
+    const run = units.slice(at, end)
+    const whole = { ...first, raw: run.map(({ raw }) => raw).join(''), text: run.map(({ text }) => text).join('') }
+    if (hasSign && hasAt(whole)) joined.push(whole)
+    else for (const unit of run) joined.push(unit)
     at = end
   }
   return joined
@@ -198,9 +200,7 @@ class ListReader {
   }
 
   #push(address: Address): void {
-    const decoded = decodeWords(address.address, this.#defects)
-    // A name that only repeats the address is none.
-    this.addresses.push({ name: address.name === decoded ? null : address.name, address: decoded })
+    this.addresses.push({ name: address.name, address: decodeWords(address.address, this.#defects) })
   }
 }
 

@@ -2,6 +2,7 @@
  * The words of an address list (RFC 5322 3.2, 4.4), as mail programs write them. Nothing is rejected: an opening
  * quote, bracket or parenthesis without its partner is a plain character. One pass, linear in the input.
  */
+import { nextIndexOf } from './next-index.ts'
 
 export type Token =
   | { type: 'atom'; text: string; glued: boolean; folded: boolean }
@@ -15,7 +16,7 @@ const isBlank = (char: string | undefined): boolean => char === ' ' || char === 
 
 const encodedWord = /=\?[^?\s]{1,130}\?[QqBb]\?[^?]*\?=/y
 const plain = /[^\s,;:<>()"[\]\\=]+/y
-const literal = /\[[^\]\s,;<>]*\]/y
+const literal = /\[[^[\]\s,;<>]{0,255}\]/y
 
 /** Offsets at which each comment that begins in `text` ends; one that never does is missing. */
 const commentEnds = (text: string): Map<number, number> => {
@@ -36,6 +37,8 @@ const commentEnds = (text: string): Map<number, number> => {
 export const tokenizeAddresses = (text: string): Token[] => {
   const tokens: Token[] = []
   const comments = text.includes('(') ? commentEnds(text) : null
+  const nextQuote = nextIndexOf(text, '"')
+  const nextBracket = nextIndexOf(text, '>')
   let noMoreQuotes = false
   let glued = false
   let folded = false
@@ -71,9 +74,8 @@ export const tokenizeAddresses = (text: string): Token[] => {
       if (char === '>') closed = true
       if (char === '>' || char === '<' || (!isRoute && (char === ',' || char === ';'))) break
       if (char === '"') {
-        const close = text.indexOf('"', end + 1)
-        const bracket = text.indexOf('>', end + 1)
-        if (close > 0 && (bracket < 0 || close < bracket)) end = close
+        const close = nextQuote(end + 1)
+        if (close < nextBracket(end + 1)) end = close
       }
     }
     tokens.push({ type: 'angle', text: text.slice(start, end), closed })

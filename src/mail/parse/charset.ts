@@ -142,6 +142,11 @@ const aliases = new Map<string, string>([
   ['big5hkscs', 'big5-hkscs'],
   ['xxbig5', 'big5'],
   ['mac', 'macintosh'],
+  ['xmaccyrillic', 'maccyrillic'],
+  ['xmacgreek', 'macgreek'],
+  ['xmacturkish', 'macturkish'],
+  ['xmacce', 'maccenteuro'],
+  ['xmacukrainian', 'macukraine'],
   ['xmacroman', 'macintosh'],
   ['macintosh', 'macintosh'],
   ['utf7', 'utf-7'],
@@ -200,5 +205,12 @@ export const findCharset = (label: string): Charset | null | 'undeclared' => {
   return charset
 }
 
-/** What bytes are most likely in, of which nobody says it: valid UTF-8 is UTF-8, all else windows-1252. */
-export const guessCharset = (bytes: Buffer): Charset => (isUtf8(bytes) ? utf8 : windows1252)
+/** UTF-8 in which a few bytes are broken or cut off: windows-1252 has hardly ever what looks like it. */
+const isMostlyUtf8 = (bytes: Buffer): boolean => {
+  const text = bytes.toString('utf8')
+  const broken = text.split('\ufffd').length - 1
+  return (text.match(/[^\0-\x7f\ufffd]/g)?.length ?? 0) >= 4 * broken
+}
+
+/** What bytes are most likely in, of which nobody says it: UTF-8 where they can be that, all else windows-1252. */
+export const guessCharset = (bytes: Buffer): Charset => (isUtf8(bytes) || isMostlyUtf8(bytes) ? utf8 : windows1252)

@@ -19,6 +19,8 @@ export class Delimiters {
   #boundaries: string[] = []
   readonly #levels = new Map<string, number[]>()
   #longest = 0
+  /** How many of the open boundaries begin with each byte. */
+  readonly #firsts = new Uint32Array(256)
 
   get depth(): number {
     return this.#boundaries.length
@@ -34,6 +36,7 @@ export class Delimiters {
     if (levels === undefined) this.#levels.set(boundary, [this.#boundaries.length])
     else levels.push(this.#boundaries.length)
     this.#boundaries.push(boundary)
+    this.#count(boundary, 1)
     this.#longest = Math.max(this.#longest, boundary.length)
   }
 
@@ -41,10 +44,21 @@ export class Delimiters {
   close(): void {
     const boundary = this.#boundaries.pop()
     if (boundary === undefined) return
+    this.#count(boundary, -1)
     const levels = this.#levels.get(boundary)
     levels?.pop()
     if (levels?.length === 0) this.#levels.delete(boundary)
     if (this.#boundaries.length === 0) this.#longest = 0
+  }
+
+  /** Whether the line at `start` can match: most that begin with dashes can't, and are many in some mail. */
+  mayMatch(bytes: Buffer, start: number): boolean {
+    return (this.#firsts[bytes[start + 2] ?? 0] ?? 0) > 0
+  }
+
+  #count(boundary: string, change: number): void {
+    const first = boundary.charCodeAt(0)
+    this.#firsts[first] = (this.#firsts[first] ?? 0) + change
   }
 
   /** `start` is at `--`, `end` after the last byte of the line, its line feed left out. */

@@ -7,11 +7,17 @@ const dash = 45
 const lf = 10
 /** After a false hit, this much is scanned byte by byte before the native search is asked again. */
 const scanBytes = 2048
+/** And this much at first: lines that are full of dashes are no further from each other. */
+const firstBytes = 64
 
 /** Offset of the first `--` at the beginning of a line at or after `from`; -1 where there is none. */
 export const findDelimiterLine = (bytes: Buffer, from: number, fromBeginsLine: boolean): number => {
   if (fromBeginsLine && bytes[from] === dash && bytes[from + 1] === dash) return from
   let at = from
+  for (const end = Math.min(bytes.length, from + firstBytes); at < end; at++) {
+    if (bytes[at] === lf && bytes[at + 1] === dash && bytes[at + 2] === dash) return at + 1
+  }
+  if (at > from) at--
   while (at < bytes.length) {
     const hit = bytes.indexOf(dashes, at)
     if (hit < 0) return -1

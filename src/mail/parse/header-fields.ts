@@ -18,18 +18,23 @@ export interface RawHeader {
 }
 
 const fieldName = /^[\x21-\x39\x3b-\x7e]+$/
+/** What other readers take as one as well. */
+const looseFieldName = /^[\x21-\x39\x3b-\x7e][\t\x20-\x39\x3b-\x7e]*$/
 
 const isBlank = (code: number): boolean => code === 32 || code === 9
 
 /**
  * Splits a block, which ends before its empty line.
  *
- * A line that is neither a field nor a continuation is left out, as mail readers do. Where it is text in words, or
- * a delimiter, and no field follows, the sender forgot the empty line and the body begins there.
+ * A line that is neither a field nor a continuation is left out, as mail readers do; one whose name has blanks is kept.
+ * Where it is text in words, or a delimiter, and no field follows, the sender forgot the empty line and the body
+ * begins there.
  */
 export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
   const text = block.toString('latin1')
   const fields: RawField[] = []
+  /** Lines since `junkAt` that would be fields if blanks were allowed in names. */
+  let loose: RawField[] = []
   let junkAt = -1
   let isJunk = false
   let at = 0
@@ -50,13 +55,16 @@ export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
     }
     if (isField) {
       if (trimmed !== name) defects.add('header: space before the colon was ignored')
-      isJunk ||= junkAt >= 0
+      if (loose.length > 0) defects.add('header: a field name with blanks in it was kept as written')
+      fields.push(...loose)
+      loose = []
       junkAt = -1
       fields.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
-    } else if (junkAt < 0 && isBodyLine(line) && !isEnvelopeLine(line, at)) {
-      junkAt = at
-    } else {
-      isJunk ||= !isEnvelopeLine(line, at)
+    } else if (!isEnvelopeLine(line, at)) {
+      const isLoose = looseFieldName.test(trimmed) && !line.startsWith('--')
+      if (isLoose) loose.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
+      if (junkAt < 0 && isBodyLine(line)) junkAt = at
+      isJunk ||= !isLoose
     }
     at = lineEnd + 1
   }

@@ -1,15 +1,18 @@
-/** Message-IDs (RFC 5322 3.6.4). Everywhere with their angle brackets, otherwise as written. */
-import { unfold } from './decode-words.ts'
+/** Message-IDs (RFC 5322 3.6.4, RFC 6532). Everywhere with their angle brackets, otherwise as written. */
+import { decodeRaw, unfold } from './decode-words.ts'
 import type { DefectLog } from './defects.ts'
+import { nextIndexOf } from './next-index.ts'
 
 /** All `<…>` of a value; where there are none, its words. */
 const idsOf = (raw: string, defects: DefectLog): string[] => {
-  const text = unfold(raw)
+  const text = decodeRaw(unfold(raw), defects)
   const ids: string[] = []
-  for (let open = text.indexOf('<'); open >= 0;) {
-    const close = text.indexOf('>', open)
-    const next = text.indexOf('<', open + 1)
-    const end = close < 0 || (next >= 0 && next < close) ? (next < 0 ? text.length : next) : close
+  const nextOpen = nextIndexOf(text, '<')
+  const nextClose = nextIndexOf(text, '>')
+  for (let open = nextOpen(0); open < text.length;) {
+    const close = nextClose(open)
+    const next = nextOpen(open + 1)
+    const end = Math.min(close, next, text.length)
     const id = text.slice(open + 1, end).trim()
     if (end !== close) defects.add('message id: without angle brackets; they were added')
     if (id !== '') ids.push(`<${id}>`)
@@ -19,7 +22,7 @@ const idsOf = (raw: string, defects: DefectLog): string[] => {
 }
 
 const bare = (raw: string, defects: DefectLog): string[] => {
-  const words = unfold(raw)
+  const words = decodeRaw(unfold(raw), defects)
     .split(/[\s,]+/)
     .map((word) => word.replace(/^[<>]+|[<>]+$/g, ''))
     .filter((word) => word !== '')
@@ -32,7 +35,7 @@ export const parseMessageId = (raw: string | null, defects: DefectLog): string |
   if (raw === null) return null
   const [id] = idsOf(raw, defects)
   if (id !== undefined) return id
-  const text = unfold(raw).replace(/^[<>]+|[<>]+$/g, '')
+  const text = decodeRaw(unfold(raw), defects).replace(/^[<>]+|[<>]+$/g, '')
   if (text === '') return null
   defects.add('message id: without angle brackets; they were added')
   return `<${text}>`

@@ -152,7 +152,7 @@ export class MessageParser implements SplitterEvents {
     const { contentType, disposition } = head
     const isText = contentType === 'text/plain' || contentType === 'text/html'
     if (isText && (disposition === null || disposition === 'INLINE')) {
-      this.#openText(head, contentType === 'text/html' ? this.#html : this.#text, head.encoding)
+      this.#openText(head, contentType === 'text/html' ? this.#html : this.#text)
       return
     }
     if (contentType === 'text/calendar') {
@@ -161,8 +161,8 @@ export class MessageParser implements SplitterEvents {
     this.#openAttachment(head, head.encoding)
   }
 
-  #openText(format: PartHead, body: BodyCollector, encoding: PartHead['encoding']): void {
-    const part = new TextPart(format, body, this.#limits.maxInlineBodyBytes, this.#defects)
+  #openText({ charset, encoding }: PartHead, body: BodyCollector): void {
+    const part = new TextPart(charset, body, this.#limits.maxInlineBodyBytes, this.#defects)
     this.#sink = decodeInto(encoding, part, this.#defects)
   }
 

@@ -6,6 +6,7 @@
 import { findCharset, guessCharset, wellFormed } from './charset.ts'
 import { decodeRaw, decodeWords, unfold } from './decode-words.ts'
 import type { DefectLog } from './defects.ts'
+import { nextIndexOf } from './next-index.ts'
 
 export interface StructuredValue {
   /** What stands before the first parameter, in lower case, comments removed. */
@@ -67,7 +68,8 @@ const readQuoted = (text: string, at: number): { value: string; end: number; clo
 export const parseStructured = (raw: string, defects: DefectLog): StructuredValue => {
   const text = stripComments(unfold(raw))
   const parameters = new Map<string, string>()
-  const head = /^[^;=\s"]*/.exec(text)?.[0] ?? ''
+  // A value that begins with `=` is no `name=value`: some put an encoded word there.
+  const head = /^(?:[^;=\s"]+|=[^;]*)?/.exec(text)?.[0] ?? ''
   let value = head
   let at = head.length
   // `Content-Disposition: filename=x`: no value, the first thing is a parameter.
@@ -76,15 +78,17 @@ export const parseStructured = (raw: string, defects: DefectLog): StructuredValu
     at = 0
     defects.add('parameter: malformed; read as far as it was clear')
   }
+  const nextEquals = nextIndexOf(text, '=')
+  const nextSemicolon = nextIndexOf(text, ';')
   while (at < text.length) {
     while (at < text.length && /[;\s]/.test(text[at] as string)) at++
     if (at >= text.length) break
-    const equals = text.indexOf('=', at)
-    const semicolon = text.indexOf(';', at)
-    if (equals < 0 || (semicolon >= 0 && semicolon < equals)) {
+    const equals = nextEquals(at)
+    const semicolon = nextSemicolon(at)
+    if (equals === Infinity) break
+    if (semicolon < equals) {
       // A word without a value.
-      if (equals < 0 && semicolon < 0) break
-      at = semicolon < 0 ? text.length : semicolon
+      at = semicolon
       continue
     }
     const name = text.slice(at, equals).trim().toLowerCase()

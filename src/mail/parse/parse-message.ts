@@ -35,7 +35,7 @@ const collect = (done: (content: Buffer) => void): ContentSink => {
 }
 
 /**
- * Parses one RFC 5322 message with MIME (RFC 2045 to 2049), however malformed; `docs/mail-fidelity.md` says how.
+ * Parses one RFC 5322 message with MIME (RFC 2045 to 2049), however malformed; `docs/mail.md` says how.
  *
  * @throws PosthornError MESSAGE_UNPARSABLE when the message is more than this machine can hold
  */

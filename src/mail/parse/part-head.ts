@@ -2,7 +2,7 @@
  * What the header of a part says about its content (RFC 2045, RFC 2183), with the defaults where it says nothing. The
  * content type is the mail's own word: it is never guessed from a file name.
  */
-import { unfold } from './decode-words.ts'
+import { decodeRaw, unfold } from './decode-words.ts'
 import type { DefectLog } from './defects.ts'
 import type { FieldIndex } from './header-fields.ts'
 import type { TransferEncoding } from './content.ts'
@@ -12,8 +12,6 @@ export interface PartHead {
   /** `type/subtype` in lower case. */
   contentType: string
   charset: string | null
-  flowed: boolean
-  deleteSpace: boolean
   boundary: string | null
   encoding: TransferEncoding
   /** 'OTHER' for a value that is neither; RFC 2183 2.8: like ATTACHMENT. */
@@ -29,19 +27,22 @@ export interface PartHead {
 /** More than RFC 2045 5.1 allows: what has the form of a type is what the mail says. */
 const typePattern = /^[^\s/;,"]+\/[^\s;,"]+$/
 
+const namePattern = /^[\w.+-]+$/
+
 const contentTypeOf = (
   raw: string | null,
   value: string,
   parentSubtype: string | null,
-  isNamed: boolean,
+  isFile: boolean,
   defects: DefectLog,
 ): string => {
   if (raw === null || unfold(raw) === '') return parentSubtype === 'digest' ? 'message/rfc822' : 'text/plain'
   if (typePattern.test(value)) return value
   defects.add('content type: malformed; read as text/plain where it may be text, else as it is')
   // RFC 2045 5.2: what can't be parsed is text/plain. That is kept to what may be text: not to a file, nor to one part
-  // of several with a type of its own.
-  const mayBeText = value === '' || value.startsWith('text') || (parentSubtype === null && !isNamed)
+  // of several with a name for its type.
+  const isName = parentSubtype !== null && namePattern.test(value)
+  const mayBeText = value === '' || value.startsWith('text') || !(isFile || isName)
   return mayBeText ? 'text/plain' : value
 }
 
@@ -65,13 +66,10 @@ const dispositionOf = (value: StructuredValue | null): PartHead['disposition'] =
   return value.value === 'attachment' ? 'ATTACHMENT' : 'OTHER'
 }
 
-const contentIdOf = (raw: string | null): string | null => {
-  const id = unfold(raw ?? '').replace(/^[<\s]+|[>\s]+$/g, '')
+const contentIdOf = (raw: string | null, defects: DefectLog): string | null => {
+  const id = decodeRaw(unfold(raw ?? ''), defects).replace(/^[<\s]+|[>\s]+$/g, '')
   return id === '' ? null : `<${id}>`
 }
-
-const is = (value: StructuredValue, name: string, expected: string): boolean =>
-  value.parameters.get(name)?.trim().toLowerCase() === expected
 
 /** `parentSubtype` is that of the multipart around it, null for the message itself. */
 export const readPartHead = (
@@ -88,19 +86,19 @@ export const readPartHead = (
   const fileName =
     (disposition === null ? null : decodeParameter('filename', disposition, maxValueLength, defects)) ||
     parameter('name')
-  const contentType = contentTypeOf(rawType, type.value, parentSubtype, Boolean(fileName), defects)
+  const encoding = encodingOf(fields.first('content-transfer-encoding'), defects)
+  const isFile = Boolean(fileName) || encoding === 'base64' || disposition?.value === 'attachment'
+  const contentType = contentTypeOf(rawType, type.value, parentSubtype, isFile, defects)
   const isMultipart = contentType.startsWith('multipart/')
-  const flowed = contentType === 'text/plain' && is(type, 'format', 'flowed')
   return {
     contentType,
     charset: contentType.startsWith('text/') ? parameter('charset') : null,
-    flowed,
-    deleteSpace: flowed && is(type, 'delsp', 'yes'),
-    boundary: isMultipart ? parameter('boundary')?.trimEnd() || null : null,
-    encoding: encodingOf(fields.first('content-transfer-encoding'), defects),
+    // As the bytes that its lines have, not as characters.
+    boundary: isMultipart ? (type.parameters.get('boundary') ?? parameter('boundary'))?.trimEnd() || null : null,
+    encoding,
     disposition: dispositionOf(disposition),
     fileName: fileName || null,
-    contentId: contentIdOf(fields.first('content-id')),
+    contentId: contentIdOf(fields.first('content-id'), defects),
     calendarMethod: contentType === 'text/calendar' ? (parameter('method')?.trim().toUpperCase() ?? null) : null,
     reportType: contentType === 'multipart/report' ? (parameter('report-type')?.trim().toLowerCase() ?? null) : null,
   }

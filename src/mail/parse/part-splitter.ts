@@ -162,6 +162,10 @@ export class PartSplitter {
     while (from < window.length) {
       const line = findDelimiterLine(window, from, from > start || this.#lineStart)
       if (line < 0) break
+      if (line + 2 < window.length && !this.#delimiters.mayMatch(window, line)) {
+        from = line + 2
+        continue
+      }
       const found = window.indexOf(lf, line)
       if (found < 0 && !final) break
       const end = found < 0 ? window.length : found

@@ -79,7 +79,7 @@ export class QuotedPrintableDecoder {
       const breakLength = lineBreak(input, at)
       if (isLong || breakLength < 0) {
         if (byte === equals) this.#defects.add('quoted-printable: broken escapes were left as written')
-        length += input.copy(output, length, start, at)
+        for (let from = start; from < at; from++) output[length++] = input[from] as number
         this.#inLongRun = isLong && at === size
       } else if (byte === equals) {
         at += breakLength

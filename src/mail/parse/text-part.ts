@@ -1,19 +1,12 @@
 /**
- * One text part on its way into a body: bytes → characters in the part's charset → unfolded paragraphs where it is
- * format=flowed → line breaks as `\n`. The result does not depend on how the bytes were chunked.
+ * One text part on its way into a body: bytes → characters in the part's charset → line breaks as `\n`. The lines are
+ * those that were sent, also of format=flowed (RFC 3676), which is made to be read as it is: senders that claim it and
+ * don't stuff would lose characters. The result does not depend on how the bytes were chunked.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { BodyCollector } from './body-collector.ts'
-import { findCharset, utf8, windows1252, type Charset, type CharsetDecoder } from './charset.ts'
+import { findCharset, guessCharset, utf8, type Charset, type CharsetDecoder } from './charset.ts'
 import type { DefectLog } from './defects.ts'
-import { FlowedText } from './flowed-text.ts'
-
-export interface TextFormat {
-  /** The charset parameter; null where there is none. */
-  charset: string | null
-  flowed: boolean
-  deleteSpace: boolean
-}
 
 /** UTF-8 that may be cut within its last character. */
 const isUtf8Start = (bytes: Buffer): boolean => {
@@ -25,23 +18,25 @@ const isUtf8Start = (bytes: Buffer): boolean => {
 }
 
 export class TextPart {
-  readonly #format: TextFormat
+  readonly #label: string | null
   readonly #body: BodyCollector
   readonly #defects: DefectLog
   readonly #holdBytes: number
-  readonly #flowed: FlowedText | null
   #held: Buffer[] = []
   #heldBytes = 0
   #decoder: CharsetDecoder | null = null
   #endsInCr = false
 
-  /** Up to `holdBytes` are held back: enough to see which charset undeclared text is in. */
-  constructor(format: TextFormat, body: BodyCollector, holdBytes: number, defects: DefectLog) {
-    this.#format = format
+  /**
+   * Up to `holdBytes` are held back: enough to see which charset undeclared text is in.
+   *
+   * @param label the charset parameter; null where there is none
+   */
+  constructor(label: string | null, body: BodyCollector, holdBytes: number, defects: DefectLog) {
+    this.#label = label
     this.#body = body
     this.#holdBytes = holdBytes
     this.#defects = defects
-    this.#flowed = format.flowed ? new FlowedText(format.deleteSpace) : null
   }
 
   write(bytes: Buffer): void {
@@ -68,16 +63,15 @@ export class TextPart {
     } else {
       this.#text(this.#decoder.end())
     }
-    if (this.#endsInCr) this.#lines('\r')
+    if (this.#endsInCr) this.#body.append('\r')
     this.#endsInCr = false
-    if (this.#flowed !== null) this.#body.append(this.#flowed.end())
     this.#body.endPart()
   }
 
   #charset(sample: Buffer, isValidUtf8: boolean): Charset {
-    const declared = findCharset(this.#format.charset ?? '')
+    const declared = findCharset(this.#label ?? '')
     if (declared !== null && declared !== 'undeclared') return declared
-    const guess = isValidUtf8 ? utf8 : windows1252
+    const guess = isValidUtf8 ? utf8 : guessCharset(sample)
     if (declared === null) {
       this.#defects.add('charset: unknown; read as UTF-8 or windows-1252')
     } else if (!isAscii(sample)) {
@@ -93,10 +87,6 @@ export class TextPart {
     if (text.includes('\ufffd')) this.#defects.add('charset: bytes that are not valid in it; replaced')
     const all = this.#endsInCr ? `\r${text}` : text
     this.#endsInCr = all.endsWith('\r')
-    this.#lines((this.#endsInCr ? all.slice(0, -1) : all).replaceAll('\r\n', '\n'))
-  }
-
-  #lines(text: string): void {
-    this.#body.append(this.#flowed === null ? text : this.#flowed.write(text))
+    this.#body.append((this.#endsInCr ? all.slice(0, -1) : all).replaceAll('\r\n', '\n'))
   }
 }

@@ -25,8 +25,8 @@ type TopFields = Pick<
   | 'headers'
 >
 
-/** Fields that a message has once (RFC 5322 3.6); of several the first counts. */
-const single = ['date', 'from', 'sender', 'reply-to', 'message-id', 'in-reply-to', 'subject', 'content-type']
+/** Fields that a message has once (RFC 5322 3.6). Of several the first counts; of recipients and Reply-To all do. */
+const single = ['date', 'from', 'sender', 'message-id', 'in-reply-to', 'subject', 'content-type']
 
 export const readTopFields = (
   fields: RawField[],
@@ -52,7 +52,7 @@ export const readTopFields = (
     subject: subject === null ? null : cut(decodeHeaderText(subject, defects), limits, defects),
     from: addresses(first('from')),
     sender: addresses(first('sender')),
-    replyTo: addresses(first('reply-to')),
+    replyTo: addresses(index.all('reply-to')),
     to: addresses(index.all('to')),
     cc: addresses(index.all('cc')),
     bcc: addresses(index.all('bcc')),
