@@ -50,7 +50,7 @@ export const establishCheckpoint = async (
   const unread = new Set(start.at === 'unread' ? await mailbox.searchUids({ unread: true }, 1) : null)
   const ranges = toRanges(present.filter((uid) => unread.has(uid)))
   // What is passed over is settled as well: a renumbered folder must not bring it.
-  const passedOver = present.filter((uid) => !unread.has(uid)).slice(policy === 'reconcile' ? -mostRemembered : -1)
+  const passedOver = present.filter((uid) => !unread.has(uid)).slice(-mostRemembered)
   const recent = remember([], await mailbox.fetchSummaries(passedOver), policy)
   return { ...first, recent, atFirstSight: start.at === 'latest' || ranges.length > mostRanges ? null : ranges }
 }

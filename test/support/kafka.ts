@@ -52,5 +52,5 @@ export class Cluster {
 }
 
 /** Text of a header; null: it is not there. */
-export const headerOf = (record: ConsumedRecord, name: string): string | null =>
+export const headerOf = (record: Pick<ConsumedRecord, 'headers'>, name: string): string | null =>
   record.headers.find((header) => header.name === name)?.value.toString('utf8') ?? null
