@@ -20,6 +20,26 @@ export type PosthornEvent =
   | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: string | null }
   /** No connection is tried for a while; mail that waits is deferred, not lost. */
   | { type: 'SmtpTrouble'; account: string; code: ErrorCode; message: string; action: string | null; retryInMs: number }
+  /** The account, not a mail, is refused: nothing is sent for it until a try succeeds. */
+  | {
+      type: 'AccountPaused'
+      account: string
+      code: ErrorCode
+      message: string
+      action: string | null
+      retryInMs: number
+    }
+  | { type: 'AccountResumed'; account: string }
+  /** It was delivered; it is not in its folder yet. `retryInMs` null: it will not be tried again. */
+  | {
+      type: 'MailNotSaved'
+      account: string
+      id: string
+      folder: string
+      code: ErrorCode
+      message: string
+      retryInMs: number | null
+    }
   | { type: 'RecordDeadLettered'; source: string; code: ErrorCode; message: string }
   | { type: 'FolderOpened'; account: string; folder: string; uidValidity: number; lastUid: number }
   | { type: 'FolderSynced'; account: string; folder: string; published: number; lastUid: number }

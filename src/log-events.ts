@@ -29,9 +29,15 @@ const describe = (event: PosthornEvent): [Level, string] => {
     case 'MailSettled':
       return [event.status === 'DELIVERED' ? 'debug' : 'info', 'send request settled']
     case 'SmtpTrouble':
-      return event.code === 'SMTP_AUTHENTICATION_FAILED'
-        ? ['error', 'the SMTP server refuses the login: nothing is sent for this account']
-        : ['warn', 'trouble with an SMTP server, trying again']
+      return ['warn', 'trouble with an SMTP server, trying again']
+    case 'AccountPaused':
+      return ['error', 'the SMTP server refuses the account: its requests wait until it is accepted again']
+    case 'AccountResumed':
+      return ['info', 'the SMTP server accepts the account again']
+    case 'MailNotSaved':
+      return event.retryInMs === null
+        ? ['error', 'a delivered mail could not be saved in its folder']
+        : ['warn', 'a delivered mail is not in its folder yet, trying again']
     case 'RecordDeadLettered':
       return ['warn', 'record put on the dead letters']
     case 'FolderOpened':

@@ -6,7 +6,7 @@ import { writtenRecords } from './avro/topic-records.ts'
 import { Backoff } from './backoff.ts'
 import type { Config } from './config/config.ts'
 import { createMailboxOwner } from './consumers/create-mailbox-owner.ts'
-import { createSendOwner } from './consumers/create-send-owner.ts'
+import { createSendOwner, sendInputTopics } from './consumers/create-send-owner.ts'
 import type { Emit, Role } from './events.ts'
 import { classifyKafkaError } from './kafka/classify-kafka-error.ts'
 import { createKafka } from './kafka/connect.ts'
@@ -14,7 +14,7 @@ import { GroupMember } from './kafka/group-member.ts'
 import type { KafkaLog } from './kafka/kafka-log.ts'
 import type { CreateOwner } from './kafka/partition-owner.ts'
 import { planTopics, sendStateTopic } from './kafka/topic-plan.ts'
-import { describeTopics, ensureTopics } from './kafka/topics.ts'
+import { countPartitions, ensureTopics } from './kafka/topics.ts'
 import { startMonitor } from './http/monitor.ts'
 import { withReleasers } from './lifecycle.ts'
 import { PosthornError } from './errors.ts'
@@ -92,12 +92,14 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     const store = config.storage === null ? null : createS3AttachmentStore(config.storage)
     if (store !== null) releasers.add(() => store.close())
 
+    const leave: (() => Promise<void>)[] = []
     const join = async (
       role: Role,
       groupId: string,
       inputTopics: [string, ...string[]],
       stateTopic: string,
       createOwner: CreateOwner,
+      beforeLeaving: () => Promise<void> = async () => undefined,
     ) => {
       const member = new GroupMember({
         kafka,
@@ -114,22 +116,25 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
         },
       })
       members.push(member)
+      leave.push(async () => {
+        await beforeLeaving()
+        await member.stop()
+      })
       await member.start()
     }
 
     const connections = createAccountConnections(noTokens)
     const shared = { config, codec, store, connections, emit, now, random }
-    const send = roles.includes('send') ? createSendOwner(shared) : null
-    if (send !== null) releasers.add(send.close)
     // Side by side: each may take a while to settle what is in flight.
-    releasers.add(() => Promise.all(members.map((member) => member.stop())))
-    if (send !== null) {
-      const inputs: [string, ...string[]] = [topics.sendRequests, ...config.send.retry.tiers.map(({ topic }) => topic)]
-      await join('send', `${config.kafka.group}.send`, inputs, sendStateTopic(topics), send.createOwner)
+    releasers.add(() => Promise.all(leave.map((one) => one())))
+    if (roles.includes('send')) {
+      const partitionCount = await countPartitions(admin, topics.sendRequests)
+      const { createOwner, stop } = createSendOwner({ ...shared, partitionCount })
+      const inputs = sendInputTopics(config)
+      await join('send', `${config.kafka.group}.send`, inputs, sendStateTopic(topics), createOwner, stop)
     }
     if (roles.includes('receive')) {
-      const described = await describeTopics(admin, [topics.commands])
-      const partitionCount = described.get(topics.commands)?.partitions ?? topics.partitions
+      const partitionCount = await countPartitions(admin, topics.commands)
       const newBackoff = () => new Backoff({ firstMs: 500, maxMs: 60_000, random })
       const createOwner = createMailboxOwner({ ...shared, partitionCount, newBackoff })
       await join('receive', `${config.kafka.group}.mailboxes`, [topics.commands], topics.checkpoints, createOwner)

@@ -111,12 +111,12 @@ export interface StorageConfig {
 }
 
 export interface SendConfig {
-  /** Most deliveries at once in this process. */
+  /** Most deliveries of an account under way at once in this process, until their results are committed. */
   readonly concurrency: number
   readonly retry: RetryConfig
   /** How long a request id is remembered. */
   readonly dedupeWindowMs: number
-  /** Most request ids remembered; the oldest go first. */
+  /** Most request ids remembered, in all partitions together; the oldest go first. */
   readonly dedupeMaxIds: number
 }
 

@@ -127,7 +127,9 @@ const retry = z.strictObject({
 })
 
 const send = z.strictObject({
-  concurrency: integer(1, 1000).prefault(16).describe('Most deliveries at once in one worker.'),
+  concurrency: integer(1, 1000)
+    .prefault(64)
+    .describe('Most deliveries of an account at once in one worker; no more can be repeated after a crash.'),
   retry: retry.prefault({}).describe('When a failed delivery is tried again.'),
   dedupeWindow: duration.prefault('24h').describe('How long a request’s id is remembered.'),
   dedupeMaxIds: integer(1, 100_000_000).prefault(1_000_000).describe('Most ids remembered; the oldest go first.'),

@@ -1,14 +1,19 @@
 /** The sending side of one account: its rules, its composer, its connections. */
+import { createHash } from 'node:crypto'
 import type { SendRequest } from '../avro/records.ts'
 import type { AccountConfig, Config, SmtpConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { AttachmentStore } from '../mail/attachment-store.ts'
 import type { AccountConnections } from '../mail/account-connections.ts'
-import { composeMessage, type ComposeDependencies } from '../mail/compose/compose-message.ts'
+import { composeMessage, type ComposedMessage, type ComposeDependencies } from '../mail/compose/compose-message.ts'
+import { readMailboxes } from '../mail/compose/mailbox-list.ts'
 import { messageIdOf, requireValid, type SendingRules } from '../mail/compose/validate-request.ts'
+import { sendInPortions } from '../mail/send-in-portions.ts'
 import { SmtpSender } from '../mail/smtp-sender.ts'
-import type { Outbox, PreparedMail } from './send-mail.ts'
+import type { Outbox, PreparedMail } from './outbox.ts'
+import type { MailSeed } from './send-history.ts'
+import { SentMail } from './sent-mail.ts'
 
 export interface OutboxDependencies {
   config: Pick<Config, 'limits' | 'storage'>
@@ -19,49 +24,104 @@ export interface OutboxDependencies {
   now: () => number
   /** 0 (inclusive) to 1 (exclusive). */
   random: () => number
-  randomToken: () => string
+  /** How long a sent mail may take to appear in the account's folder, milliseconds. */
+  verifyPatienceMs?: number
 }
+
+const nobody: ReadonlySet<string> = new Set()
 
 export class AccountOutbox implements Outbox {
   readonly #rules: SendingRules
-  readonly #compose: ComposeDependencies
+  readonly #compose: Pick<ComposeDependencies, 'dkim' | 'openObject'>
   readonly #sender: SmtpSender
+  /** Null: the account has no mailbox, and its requests can't need one. */
+  readonly #sent: SentMail | null
 
   constructor(account: AccountConfig, smtp: SmtpConfig, deps: OutboxDependencies) {
-    const { config, store, connections, emit, now, random, randomToken } = deps
+    const { config, store, connections, emit, now, random, verifyPatienceMs } = deps
+    const { name, imap, sentFolder } = account
     this.#rules = {
       from: smtp.from,
       allowedFrom: smtp.allowedFrom,
       maxMessageBytes: config.limits.maxMessageBytes,
       readableBuckets: config.storage?.readableBuckets ?? null,
+      hasMailbox: imap !== null,
     }
     this.#compose = {
-      now,
-      randomToken,
       dkim: smtp.dkim,
       openObject: async (object) => (await requireStore(store)).open(object),
     }
+    const ownPath = pathOf(smtp.from)
     this.#sender = new SmtpSender(smtp, {
       now,
       random,
       accessTokens: connections.accessTokens(account, smtp.auth),
+      isOwnSender: (path) => path === ownPath,
       onTrouble: ({ code, message, action }, retryInMs) =>
-        emit({ type: 'SmtpTrouble', account: account.name, code, message, action, retryInMs }),
+        emit({ type: 'SmtpTrouble', account: name, code, message, action, retryInMs }),
+      onRefused: ({ code, message, action }, retryInMs) =>
+        emit({ type: 'AccountPaused', account: name, code, message, action, retryInMs }),
+      onAccepted: () => emit({ type: 'AccountResumed', account: name }),
     })
+    const patience = verifyPatienceMs === undefined ? {} : { patienceMs: verifyPatienceMs }
+    const connect = () => connections.openMailbox(account)
+    this.#sent = imap === null ? null : new SentMail({ sentFolder, connect, now, ...patience })
   }
 
   messageIdOf(request: SendRequest): string {
     return messageIdOf(request, this.#rules)
   }
 
-  async prepare(request: SendRequest, except: ReadonlySet<string>): Promise<PreparedMail> {
-    const message = await composeMessage(requireValid(request, this.#rules), this.#compose, except)
-    return { deliver: () => this.#sender.send(message) }
+  validate(request: SendRequest): void {
+    requireValid(request, this.#rules)
   }
 
-  close(graceMs: number): Promise<void> {
-    return this.#sender.close({ graceMs })
+  async prepare(request: SendRequest, except: ReadonlySet<string>, seed: MailSeed): Promise<PreparedMail> {
+    const message = await this.#composed(request, except, seed)
+    const unknown = { status: 'DEFERRED', responseCode: null, enhancedCode: null, response: null } as const
+    return {
+      recipients: message.envelope.recipients.map(({ address }) => ({ address, ...unknown })),
+      deliver: () => sendInPortions(message, (portion) => this.#sender.send(portion)),
+    }
   }
+
+  async wasSent(messageId: string): Promise<boolean> {
+    return this.#sent?.has(messageId) ?? false
+  }
+
+  async save(request: SendRequest, seed: MailSeed): Promise<void> {
+    const { messageId, content } = await this.#composed(request, nobody, seed)
+    await this.#sent?.save(request.saveToFolder ?? '', messageId, async () => {
+      const mail = content()
+      if (Buffer.isBuffer(mail)) return mail
+      const pieces: Buffer[] = []
+      for await (const piece of mail) pieces.push(piece)
+      return Buffer.concat(pieces)
+    })
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await Promise.all([this.#sender.close({ graceMs }), this.#sent?.close()])
+  }
+
+  #composed(request: SendRequest, except: ReadonlySet<string>, seed: MailSeed): Promise<ComposedMessage> {
+    const deps = { ...this.#compose, now: () => seed.at, randomToken: growTokens(seed.token) }
+    return composeMessage(requireValid(request, this.#rules), deps, except)
+  }
+}
+
+/** The same tokens for the same seed, none to be guessed from another. */
+const growTokens = (seed: string): (() => string) => {
+  let next = 0
+  return () => {
+    next += 1
+    return next === 1 ? seed : createHash('sha256').update(`${next} ${seed}`).digest('hex').slice(0, 32)
+  }
+}
+
+const pathOf = (from: string | null): string | null => {
+  const mailboxes = readMailboxes(from ?? '')
+  return typeof mailboxes === 'string' ? null : (mailboxes[0]?.path ?? null)
 }
 
 const requireStore = async (store: AttachmentStore | null): Promise<AttachmentStore> => {

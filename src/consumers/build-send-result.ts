@@ -45,6 +45,18 @@ export const mergeRecipients = (
   return [...merged.values()]
 }
 
+/** Who must not get the mail again. */
+export const settledAddresses = (recipients: readonly RecipientResult[]): ReadonlySet<string> =>
+  new Set(recipients.filter(({ status }) => status !== 'DEFERRED').map(({ address }) => address))
+
+/** The mail turned out to be sent: it went to all whom the server did not put off or refuse. */
+export const acceptUnknown = (recipients: readonly RecipientResult[]): RecipientResult[] =>
+  recipients.map((recipient) =>
+    recipient.status === 'DEFERRED' && (recipient.responseCode ?? 0) < 400
+      ? { ...recipient, status: 'ACCEPTED' }
+      : recipient,
+  )
+
 /** The final status of a mail whose recipients are all settled: PARTIAL when some were accepted and some were not. */
 export const finalStatus = (recipients: readonly RecipientResult[]): 'DELIVERED' | 'PARTIAL' | 'REJECTED' => {
   const accepted = recipients.filter(({ status }) => status === 'ACCEPTED').length

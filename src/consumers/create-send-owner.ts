@@ -4,60 +4,89 @@ import type { RecordCodec } from '../avro/codec.ts'
 import type { Config } from '../config/config.ts'
 import { buildOversizeDeadLetter } from '../kafka/dead-letter.ts'
 import type { CreateOwner } from '../kafka/partition-owner.ts'
-import { sendStateTopic } from '../kafka/topic-plan.ts'
+import { sendStateTopic, sendStepsTopic } from '../kafka/topic-plan.ts'
 import { AccountOutbox, type OutboxDependencies } from './account-outbox.ts'
 import { RequestLog } from './request-log.ts'
 import { SendMail } from './send-mail.ts'
 import { SendPartition } from './send-partition.ts'
 import { VerdictWriter } from './send-verdict.ts'
+import { Slots } from './slots.ts'
 
-export interface SendOwnerDependencies extends Omit<OutboxDependencies, 'randomToken'> {
+export interface SendOwnerDependencies extends OutboxDependencies {
   config: Config
   codec: RecordCodec
+  /** Of the requests topic, and so of all that go with it. */
+  partitionCount: number
 }
 
-/** What is under way when the process stops has been drained before; connections are not waited for any longer. */
-const closeGraceMs = 1_000
+export interface SendOwners {
+  createOwner: CreateOwner
+  /**
+   * Begins nothing new, lets deliveries finish for some seconds and breaks the others off, all while results can still be
+   * committed.
+   */
+  stop: () => Promise<void>
+}
 
-export const createSendOwner = (
-  deps: SendOwnerDependencies,
-): { createOwner: CreateOwner; close: () => Promise<void> } => {
-  const { config, codec, emit, now } = deps
+/** Longer than a server needs that works, and well within the 20 s after which the process must have gone. */
+const stopGraceMs = 8_000
+
+/** What a worker takes from, the anchor of its commits first. */
+export const sendInputTopics = ({ kafka: { topics }, send }: Config): [string, ...string[]] => [
+  topics.sendRequests,
+  sendStepsTopic(topics),
+  ...send.retry.tiers.map(({ topic }) => topic),
+]
+
+export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
+  const { config, codec, emit, now, partitionCount } = deps
   const { topics } = config.kafka
   const { retry, concurrency, dedupeMaxIds, dedupeWindowMs } = config.send
   const randomToken = () => randomBytes(16).toString('hex')
+  const partitions = new Set<SendPartition>()
   const outboxes = new Map<string, AccountOutbox>()
+  const slots = new Map<string, Slots>()
   for (const account of Object.values(config.accounts)) {
-    if (account.smtp !== null)
-      outboxes.set(account.name, new AccountOutbox(account, account.smtp, { ...deps, randomToken }))
+    if (account.smtp === null) continue
+    outboxes.set(account.name, new AccountOutbox(account, account.smtp, deps))
+    slots.set(account.name, new Slots(concurrency))
   }
+  // Requests for accounts that don't exist are refused at once.
+  const slotsOfNobody = new Slots(concurrency)
   const flow = new SendMail({
     codec,
     verdicts: new VerdictWriter({ codec, topics, emit, now }),
     outbox: (account) => outboxes.get(account) ?? null,
     sendRequestsTopic: topics.sendRequests,
+    partitionCount,
     retry,
     now,
+    randomToken,
   })
-  const inputTopics = [topics.sendRequests, ...retry.tiers.map(({ topic }) => topic)]
   return {
-    createOwner: (context) =>
-      new SendPartition(context, flow, {
-        concurrency,
-        inputTopics,
+    createOwner: (context) => {
+      const partition = new SendPartition(context, flow, {
+        accounts: outboxes.size,
+        slotsOf: (account) => slots.get(account) ?? slotsOfNobody,
+        inputTopics: sendInputTopics(config),
+        onReleased: () => partitions.delete(partition),
         log: new RequestLog({
           stateTopic: sendStateTopic(topics),
           partition: context.partition,
           windowMs: dedupeWindowMs,
-          maxIds: dedupeMaxIds,
+          maxIds: Math.ceil(dedupeMaxIds / partitionCount),
           now,
         }),
         replaceTooLarge: (record, error) =>
           buildOversizeDeadLetter(record, error, { topic: topics.deadLetters, attempts: 1, at: now() }),
         now,
-      }),
-    close: async () => {
-      await Promise.all([...outboxes.values()].map((outbox) => outbox.close(closeGraceMs)))
+      })
+      partitions.add(partition)
+      return partition
+    },
+    stop: async () => {
+      for (const partition of partitions) partition.hold()
+      await Promise.all([...outboxes.values()].map((outbox) => outbox.close(stopGraceMs)))
     },
   }
 }

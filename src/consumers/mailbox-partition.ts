@@ -17,6 +17,7 @@ import { SettlementBatcher, type BatcherOptions, type Settlement } from '../kafk
 import type { Awaited } from '../readiness.ts'
 import { WorkGate } from '../producers/work-gate.ts'
 import { KeyedQueue } from './keyed-queue.ts'
+import { Slots } from './slots.ts'
 
 /** One account with its connections. */
 export interface AccountMailboxes {
@@ -83,7 +84,7 @@ export class MailboxPartition implements PartitionOwner {
       replaceTooLarge: deps.replaceTooLarge,
       onFailed: (error) => this.#giveUp(error),
     })
-    this.#commands = new KeyedQueue(Number.POSITIVE_INFINITY, (record) => this.#runCommand(record))
+    this.#commands = new KeyedQueue(new Slots(Number.POSITIVE_INFINITY), (record) => this.#runCommand(record))
     this.#commands.hold()
   }
 
@@ -96,7 +97,7 @@ export class MailboxPartition implements PartitionOwner {
   }
 
   begin(positions: Positions): void {
-    const start = positions.get(this.#deps.commandsTopic) ?? { offset: 0, settledBeyond: [] }
+    const start = positions.get(this.#deps.commandsTopic) ?? { offset: 0, settled: [] }
     this.#trackers.set(this.#deps.commandsTopic, new OffsetTracker(start))
     this.#opening = this.#open().catch((cause: unknown) => this.#giveUp(toPosthornError(cause, 'start')))
   }

@@ -1,6 +1,7 @@
 /**
  * What this partition's owner knows of request ids: which were answered within the window, and which deliveries were
- * begun under AT_MOST_ONCE without an outcome. Kept in the partition of the state topic, replayed at each claim.
+ * begun without an outcome under a mode that has to know. Kept in the partition of the state topic, replayed at each
+ * claim.
  *
  * Bounded: entries older than the window are forgotten, and the oldest first when there are more than `maxIds`.
  */
@@ -13,9 +14,10 @@ interface Answered {
   at: number
 }
 
-/** Written before an AT_MOST_ONCE delivery begins: met again at a claim, the outcome is unknown for ever. */
+/** Written before a delivery begins; met again at a claim, nobody knows its outcome. Takes the place of an answer. */
 interface Begun {
   kind: 'begun'
+  messageId: string
   /** `topic/partition/offset` of the record whose attempt this is. */
   source: string
   at: number
@@ -56,10 +58,15 @@ export class RequestLog {
     this.#remember(id, JSON.parse(value.toString('utf8')) as Entry)
   }
 
-  /** The Message-ID under which this request id was answered within the window. */
-  answeredAs(id: string): string | null {
-    const entry = this.#answered.get(id)
-    return entry === undefined || this.#isOld(entry) ? null : entry.messageId
+  /**
+   * The Message-ID that another record with this request id has, which was answered or begun within the window.
+   *
+   * @param source of the record that asks
+   */
+  knownAs(id: string, source: string): string | null {
+    const entry = this.#answered.get(id) ?? this.#begun.get(id)
+    if (entry === undefined || this.#isOld(entry)) return null
+    return entry.kind === 'begun' && entry.source === source ? null : entry.messageId
   }
 
   /** True when an earlier owner began this very attempt and left no outcome. */
@@ -75,22 +82,30 @@ export class RequestLog {
   }
 
   /** The record that has to be committed before the delivery begins. */
-  begin(id: string, source: string): OutgoingRecord {
-    return this.#record(id, { kind: 'begun', source, at: this.#options.now() })
+  begin(id: string, source: string, messageId: string): OutgoingRecord {
+    return this.#record(id, { kind: 'begun', source, messageId, at: this.#options.now() })
   }
 
-  #record(id: string, entry: Entry): OutgoingRecord {
+  /** Nothing was sent for this id: it may come again. The record that is returned has to be committed. */
+  forget(id: string): OutgoingRecord {
+    this.#answered.delete(id)
+    this.#begun.delete(id)
+    return this.#record(id, null)
+  }
+
+  #record(id: string, entry: Entry | null): OutgoingRecord {
     const { stateTopic, partition } = this.#options
-    return { topic: stateTopic, partition, key: `${keyPrefix}${id}`, value: Buffer.from(JSON.stringify(entry), 'utf8') }
+    const value = entry === null ? null : Buffer.from(JSON.stringify(entry), 'utf8')
+    return { topic: stateTopic, partition, key: `${keyPrefix}${id}`, value }
   }
 
   #remember(id: string, entry: Entry): void {
     this.#begun.delete(id)
+    this.#answered.delete(id)
     if (entry.kind === 'begun') {
       this.#begun.set(id, entry)
       return
     }
-    this.#answered.delete(id)
     this.#answered.set(id, entry)
     for (const [oldest, { at }] of this.#answered) {
       if (this.#answered.size <= this.#options.maxIds && at >= this.#options.now() - this.#options.windowMs) break

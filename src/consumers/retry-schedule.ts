@@ -46,3 +46,10 @@ export const scheduleStart = (
   const tier = tiers.findLast(({ delayMs }) => delayMs <= sendAt - now)
   return tier === undefined ? null : { tier, dueAt: now + tier.delayMs }
 }
+
+/** Where a request waits that could not even be tried (pure). */
+export const shortestWait = (now: number, { tiers }: Pick<RetryConfig, 'tiers'>): NextAttempt => {
+  const [tier] = tiers
+  if (tier === undefined) throw new RangeError('the configuration must name a tier')
+  return { tier, dueAt: now + tier.delayMs }
+}

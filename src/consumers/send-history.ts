@@ -1,9 +1,16 @@
 /**
- * What a send request has been through, carried in the headers of a retry record (pure): the value stays the request's
- * own bytes. Only records of the retry topics are believed: on `sendRequests` these headers mean nothing and are dropped.
+ * What a send request has been through, carried in the headers of a record that Posthorn writes to itself (pure): the
+ * value stays the request's own bytes. Only records of the retry topics and of the steps topic are believed: on
+ * `sendRequests` these headers mean nothing and are dropped.
  */
 import type { RecipientResult, SendError } from '../avro/records.ts'
 import { header, type ConsumedRecord, type RecordHeader } from '../kafka/records.ts'
+
+/** What makes a composed mail the same again: its Date and the random parts of its structure. */
+export interface MailSeed {
+  at: number
+  token: string
+}
 
 export interface SendHistory {
   /** Attempts that were made. */
@@ -14,10 +21,16 @@ export interface SendHistory {
   publishedAt: number
   /** Where it was first published. */
   source: { topic: string; partition: number; offset: number }
-  /** Recipients with a final status, who are not tried again. */
-  settled: RecipientResult[]
+  /** The request log has this request: it is not a duplicate. */
+  isKnown: boolean
+  /** What is known of each recipient; who is not DEFERRED is not tried again. */
+  recipients: RecipientResult[]
+  /** An earlier delivery has no known outcome. */
+  isInDoubt: boolean
   /** The last failure. */
   error: SendError | null
+  /** Delivered; what is left to do is to put this mail into `saveToFolder`. */
+  toSave: MailSeed | null
 }
 
 const historyHeader = 'posthorn-send-history'
@@ -27,11 +40,14 @@ export const firstHistory = (record: ConsumedRecord): SendHistory => ({
   dueAt: 0,
   publishedAt: record.timestamp,
   source: { topic: record.topic, partition: record.partition, offset: record.offset },
-  settled: [],
+  isKnown: false,
+  recipients: [],
+  isInDoubt: false,
   error: null,
+  toSave: null,
 })
 
-/** Null: a record of a retry topic that Posthorn did not write. */
+/** Null: a record that Posthorn did not write. */
 export const readHistory = (record: ConsumedRecord): SendHistory | null => {
   const value = record.headers.find(({ name }) => name === historyHeader)?.value
   if (value === undefined) return null
@@ -42,7 +58,7 @@ export const readHistory = (record: ConsumedRecord): SendHistory | null => {
   }
 }
 
-/** The headers of the retry record: those of the request and its history. */
+/** The headers of the next record: those of the request and its history. */
 export const historyHeaders = (record: ConsumedRecord, history: SendHistory): RecordHeader[] => [
   ...withoutHistory(record.headers),
   header(historyHeader, JSON.stringify(history)),

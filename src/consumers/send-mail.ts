@@ -4,41 +4,29 @@
  * 1. decode; what can't be decoded is a dead letter
  * 2. answered before → DUPLICATE; past its end → EXPIRED; not due yet → it waits in a retry topic
  * 3. prepare (validate and compose); what is invalid is a dead letter and REJECTED
- * 4. under AT_MOST_ONCE: record that the delivery begins, before it does
+ * 4. under AT_MOST_ONCE and VERIFY: record that the delivery begins, before it does
  * 5. deliver; the outcome is one final result, or a DEFERRED one and a retry record
+ * 6. after that, from a record of its own, put the mail into `saveToFolder`
  *
  * Everything that comes of a record is one settlement: result, retry record, dead letter, the entry of the request log
  * and the offset are committed together.
  */
 import type { RecordCodec } from '../avro/codec.ts'
-import type { RecipientResult, SendRequest } from '../avro/records.ts'
+import type { RecipientResult } from '../avro/records.ts'
 import type { Config } from '../config/config.ts'
 import { PosthornError, toPosthornError } from '../errors.ts'
+import { partitionFor } from '../kafka/partition-for.ts'
 import { sourceOf, type ConsumedRecord } from '../kafka/records.ts'
 import type { Settlement } from '../kafka/settlement-batcher.ts'
 import type { DeliveryOutcome } from '../mail/smtp-outcome.ts'
-import { closeRecipients, finalStatus, mergeRecipients, toSendError } from './build-send-result.ts'
+import { acceptUnknown, finalStatus, mergeRecipients, settledAddresses, toSendError } from './build-send-result.ts'
+import type { Outbox } from './outbox.ts'
+import { beganBefore, expire, indeterminate, isOfRequest, refuse, unexplained, unknownAccount } from './refuse-send.ts'
 import type { RequestLog } from './request-log.ts'
-import { endOf, scheduleRetry, scheduleStart, type NextAttempt } from './retry-schedule.ts'
-import { firstHistory, readHistory } from './send-history.ts'
+import { endOf, scheduleRetry, scheduleStart, shortestWait } from './retry-schedule.ts'
+import { firstHistory, readHistory, type MailSeed } from './send-history.ts'
 import type { SendFlow, SendJob, WriteAhead } from './send-partition.ts'
 import type { SendVerdict, VerdictWriter } from './send-verdict.ts'
-
-/** A request that is ready to go. */
-export interface PreparedMail {
-  deliver(): Promise<DeliveryOutcome>
-}
-
-/** The sending side of an account. */
-export interface Outbox {
-  /** The Message-ID that every attempt at this request has. */
-  messageIdOf(request: SendRequest): string
-  /**
-   * @param except bare addresses that are settled already and must not get the mail again
-   * @throws PosthornError `REQUEST_*`, or a retryable one when something that the mail needs can't be reached now
-   */
-  prepare(request: SendRequest, except: ReadonlySet<string>): Promise<PreparedMail>
-}
 
 export interface SendMailDependencies {
   codec: RecordCodec
@@ -46,8 +34,11 @@ export interface SendMailDependencies {
   /** Null: no such account, or it does not send. */
   outbox: (account: string) => Outbox | null
   sendRequestsTopic: string
+  /** Of `sendRequestsTopic`. */
+  partitionCount: number
   retry: Config['send']['retry']
   now: () => number
+  randomToken: () => string
 }
 
 export class SendMail implements SendFlow {
@@ -66,7 +57,7 @@ export class SendMail implements SendFlow {
     const request = await this.#deps.codec.decode('SendRequest', record.value)
     const sendAt = request.sendAt ?? 0
     // Less than the shortest tier to wait: it waits here, without another trip through Kafka.
-    const waitsHere = sendAt > history.dueAt && this.#start(request) === null
+    const waitsHere = sendAt > history.dueAt && this.#start({ record, request, history }) === null
     return { record, request, history: waitsHere ? { ...history, dueAt: sendAt } : history }
   }
 
@@ -75,70 +66,175 @@ export class SendMail implements SendFlow {
     return { records: [this.#deps.verdicts.deadLetter(record, error, 1)], source: { topic, offset } }
   }
 
-  async settle(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<Settlement> {
-    return this.#deps.verdicts.write(job, await this.#decide(job, log, writeAhead), log)
+  /**
+   * A request without a key may be in any partition. The one that its id hashes to knows whether the id was there before,
+   * as a key does for the others.
+   */
+  handOn({ record, request, history }: SendJob): Settlement | null {
+    if (record.key !== null || record.topic !== this.#deps.sendRequestsTopic) return null
+    const partition = partitionFor(request.id, this.#deps.partitionCount)
+    return partition === record.partition ? null : this.#deps.verdicts.handOn(record, partition, history)
   }
 
-  async #decide(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<SendVerdict> {
+  postpone({ record, history }: SendJob): Settlement {
+    const { retry, now, verdicts } = this.#deps
+    return verdicts.postpone(record, shortestWait(now(), retry), history)
+  }
+
+  async settle(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<Settlement | null> {
+    const verdict = await this.#decide(job, log, writeAhead)
+    return verdict === null ? null : this.#deps.verdicts.write(job, verdict, log)
+  }
+
+  async #decide(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<SendVerdict | null> {
     const { record, request, history } = job
     const outbox = this.#deps.outbox(request.account)
     if (outbox === null) return refuse(job, '', unknownAccount(request.account))
+    if (history.toSave !== null) return this.#save(job, outbox, history.toSave)
     const messageId = outbox.messageIdOf(request)
-    const answeredAs = record.topic === this.#deps.sendRequestsTopic ? log.answeredAs(request.id) : null
-    if (answeredAs !== null) {
-      return { kind: 'final', status: 'DUPLICATE', messageId: answeredAs, recipients: [], attempt: 0, error: null }
+    const knownAs = history.isKnown ? null : log.knownAs(request.id, sourceOf(record))
+    if (knownAs !== null) {
+      return { kind: 'final', status: 'DUPLICATE', messageId: knownAs, recipients: [], attempt: 0, error: null }
     }
-    if (this.#deps.now() > this.#endOf(job)) return expire(job, messageId, history.settled)
-    const next = this.#start(request)
-    if (next !== null) return { kind: 'postponed', next, history }
+    if (this.#deps.now() > this.#endOf(job)) return expire(job, messageId)
     try {
-      const mail = await outbox.prepare(request, new Set(history.settled.map(({ address }) => address)))
-      if (request.delivery === 'AT_MOST_ONCE') {
-        if (log.wasBegun(request.id, sourceOf(record))) return indeterminate(job, messageId, [], beganBefore())
-        await writeAhead({ records: [log.begin(request.id, sourceOf(record))], source: null })
+      const next = this.#start(job)
+      if (next !== null) {
+        outbox.validate(request)
+        return { kind: 'postponed', next, history: { ...history, isKnown: true }, messageId }
       }
-      return this.#conclude(job, messageId, await mail.deliver())
+      return await this.#attempt(job, outbox, messageId, log, writeAhead)
     } catch (cause) {
       const error = toPosthornError(cause, 'compose')
       if (isOfRequest(error)) return refuse(job, messageId, error)
-      return this.#retry(job, messageId, history.settled, error)
+      return this.#retry(job, messageId, history.recipients, error)
     }
   }
 
-  #conclude(job: SendJob, messageId: string, outcome: DeliveryOutcome): SendVerdict {
-    const { request, history } = job
-    const { serverMessageId } = outcome
-    const recipients = mergeRecipients(history.settled, outcome.recipients)
-    const attempt = history.attempts + 1
+  async #attempt(
+    job: SendJob,
+    outbox: Outbox,
+    messageId: string,
+    log: RequestLog,
+    writeAhead: WriteAhead,
+  ): Promise<SendVerdict | null> {
+    const { record, request, history } = job
+    const seed: MailSeed = { at: this.#deps.now(), token: this.#deps.randomToken() }
+    const mail = await outbox.prepare(request, settledAddresses(history.recipients), seed)
+    if (request.delivery === 'AT_LEAST_ONCE') return this.#conclude(job, outbox, messageId, await mail.deliver(), seed)
+    const source = sourceOf(record)
+    const wasBegun = log.wasBegun(request.id, source)
+    const unknown = mergeRecipients(history.recipients, mail.recipients)
+    if (wasBegun && request.delivery === 'AT_MOST_ONCE') return indeterminate(job, messageId, unknown, beganBefore())
+    if (wasBegun || history.isInDoubt) {
+      const found = await this.#findSent(job, outbox, messageId, unknown, seed)
+      if (found !== 'absent') return found
+    }
+    await writeAhead({ records: [log.begin(request.id, source, messageId)], source: null })
+    return this.#conclude(withDoubt(job, false), outbox, messageId, await mail.deliver(), seed)
+  }
+
+  async #conclude(
+    job: SendJob,
+    outbox: Outbox,
+    messageId: string,
+    outcome: DeliveryOutcome,
+    seed: MailSeed,
+  ): Promise<SendVerdict | null> {
+    const recipients = mergeRecipients(job.history.recipients, outcome.recipients)
     switch (outcome.kind) {
       case 'delivered':
-      case 'reject': {
-        const status = finalStatus(recipients)
-        const reason = status === 'DELIVERED' ? null : toSendError(outcome.error ?? unexplained())
-        return { kind: 'final', status, messageId, recipients, attempt, serverMessageId, error: reason }
-      }
+      case 'reject':
+        return this.#delivered(job, messageId, recipients, seed, outcome)
       case 'retry':
         return this.#retry(job, messageId, recipients, outcome.error ?? unexplained())
       case 'indeterminate': {
         const error = outcome.error ?? unexplained()
-        if (request.delivery === 'AT_MOST_ONCE') return indeterminate(job, messageId, recipients, error)
-        return this.#retry(job, messageId, recipients, error)
+        const { delivery } = job.request
+        if (delivery === 'AT_MOST_ONCE') return indeterminate(job, messageId, recipients, error)
+        if (delivery === 'AT_LEAST_ONCE') return this.#retry(job, messageId, recipients, error)
+        const found = await this.#findSent(job, outbox, messageId, recipients, seed)
+        return found === 'absent' ? this.#retry(withDoubt(job, true), messageId, recipients, error) : found
       }
       default:
         return outcome.kind satisfies never
     }
   }
 
-  #retry(job: SendJob, messageId: string, recipients: readonly RecipientResult[], error: PosthornError): SendVerdict {
-    const attempts = job.history.attempts + 1
-    const next = scheduleRetry(attempts, this.#deps.now(), this.#endOf(job), this.#deps.retry)
-    const settled = recipients.filter(({ status }) => status !== 'DEFERRED')
-    const history = { ...job.history, attempts, settled, error: toSendError(error) }
-    if (next === null) return expire({ ...job, history }, messageId, recipients)
-    return { kind: 'deferred', next, history, messageId, recipients, error }
+  /** Decides under VERIFY about a delivery without a known outcome. */
+  async #findSent(
+    job: SendJob,
+    outbox: Outbox,
+    messageId: string,
+    recipients: readonly RecipientResult[],
+    seed: MailSeed,
+  ): Promise<SendVerdict | null | 'absent'> {
+    try {
+      if (!(await outbox.wasSent(messageId))) return 'absent'
+      return this.#delivered(job, messageId, acceptUnknown(recipients), seed)
+    } catch (cause) {
+      return this.#retry(withDoubt(job, true), messageId, recipients, toPosthornError(cause, 'reply'))
+    }
   }
 
-  #start({ sendAt }: SendRequest): NextAttempt | null {
+  /** Every recipient is settled, but those whom an outcome in doubt has left open. */
+  #delivered(
+    job: SendJob,
+    messageId: string,
+    recipients: readonly RecipientResult[],
+    seed: MailSeed,
+    { error, serverMessageId }: Pick<DeliveryOutcome, 'error' | 'serverMessageId'> = {
+      error: null,
+      serverMessageId: null,
+    },
+  ): SendVerdict | null {
+    if (recipients.some(({ status }) => status === 'DEFERRED')) {
+      return this.#retry(job, messageId, recipients, error ?? unexplained())
+    }
+    const status = finalStatus(recipients)
+    return {
+      kind: 'final',
+      status,
+      messageId,
+      recipients,
+      attempt: job.history.attempts + 1,
+      serverMessageId,
+      error: status === 'DELIVERED' ? null : toSendError(error ?? unexplained()),
+      toSave: status !== 'REJECTED' && job.request.saveToFolder !== null ? seed : null,
+    }
+  }
+
+  /** Null where nothing is to be written: the process stops or has lost the partition, and nothing was attempted. */
+  #retry(
+    job: SendJob,
+    messageId: string,
+    recipients: readonly RecipientResult[],
+    error: PosthornError,
+  ): SendVerdict | null {
+    if (error.code === 'STOPPED' || error.code === 'KAFKA_FENCED') return null
+    const attempts = job.history.attempts + 1
+    const next = scheduleRetry(attempts, this.#deps.now(), this.#endOf(job), this.#deps.retry)
+    const history = { ...job.history, attempts, isKnown: true, recipients: [...recipients], error: toSendError(error) }
+    if (next === null) return expire({ ...job, history }, messageId)
+    return { kind: 'deferred', next, history, messageId, error }
+  }
+
+  /** The mail is delivered and has its result: whatever happens here, it is not sent again. */
+  async #save(job: SendJob, outbox: Outbox, seed: MailSeed): Promise<SendVerdict | null> {
+    const { now, retry } = this.#deps
+    try {
+      await outbox.save(job.request, seed)
+      return { kind: 'saved', error: null, next: null, history: job.history }
+    } catch (cause) {
+      const error = toPosthornError(cause, 'command')
+      if (error.code === 'STOPPED') return null
+      const history = { ...job.history, attempts: job.history.attempts + 1, error: toSendError(error) }
+      const end = seed.at + retry.maxAgeMs
+      return { kind: 'saved', error, next: scheduleRetry(history.attempts, now(), end, retry), history }
+    }
+  }
+
+  #start({ request: { sendAt } }: SendJob) {
     return sendAt === null ? null : scheduleStart(sendAt, this.#deps.now(), this.#deps.retry)
   }
 
@@ -149,55 +245,4 @@ export class SendMail implements SendFlow {
   }
 }
 
-/** A failure that another try would meet again. What is wrong with the object store is not the request's fault. */
-const isOfRequest = ({ code }: PosthornError): boolean =>
-  code.startsWith('REQUEST_') || code === 'STORAGE_OBJECT_MISSING' || code === 'STORAGE_BUCKET_NOT_ALLOWED'
-
-const refuse = (job: SendJob, messageId: string, error: PosthornError): SendVerdict => ({
-  kind: 'final',
-  status: 'REJECTED',
-  messageId,
-  recipients: job.history.settled,
-  attempt: job.history.attempts,
-  error: toSendError(error),
-  invalid: error,
-})
-
-const indeterminate = (
-  { history }: SendJob,
-  messageId: string,
-  recipients: readonly RecipientResult[],
-  error: PosthornError,
-): SendVerdict => ({
-  kind: 'final',
-  status: 'INDETERMINATE',
-  messageId,
-  recipients,
-  attempt: history.attempts + 1,
-  error: toSendError(error),
-})
-
-/** With the last error. Where some were accepted before the time was over, PARTIAL tells more than EXPIRED. */
-const expire = ({ history }: SendJob, messageId: string, recipients: readonly RecipientResult[]): SendVerdict => {
-  const closed = closeRecipients(recipients)
-  const status = closed.some((recipient) => recipient.status === 'ACCEPTED') ? 'PARTIAL' : 'EXPIRED'
-  const error = history.error ?? toSendError(expiredUntried())
-  return { kind: 'final', status, messageId, recipients: closed, attempt: history.attempts, error }
-}
-
-const expiredUntried = (): PosthornError =>
-  new PosthornError('REQUEST_EXPIRED', 'the request was past its end before it could be tried', { stage: 'validate' })
-
-const unknownAccount = (account: string): PosthornError =>
-  new PosthornError('REQUEST_ACCOUNT_UNKNOWN', `no account ${JSON.stringify(account)} that sends is configured`, {
-    stage: 'validate',
-    action: 'Add it under accounts with an smtp block, or correct the request.',
-  })
-
-const beganBefore = (): PosthornError =>
-  new PosthornError('SMTP_OUTCOME_UNKNOWN', 'an earlier worker began this delivery and left no outcome', {
-    stage: 'reply',
-  })
-
-const unexplained = (): PosthornError =>
-  new PosthornError('INTERNAL', 'the delivery failed without a reason', { stage: 'reply', retryable: true })
+const withDoubt = (job: SendJob, isInDoubt: boolean): SendJob => ({ ...job, history: { ...job.history, isInDoubt } })

@@ -7,35 +7,36 @@ import type { Emit } from '../events.ts'
 import { buildDeadLetter } from '../kafka/dead-letter.ts'
 import { sourceOf, type ConsumedRecord, type OutgoingRecord } from '../kafka/records.ts'
 import type { Settlement } from '../kafka/settlement-batcher.ts'
+import { sendStepsTopic } from '../kafka/topic-plan.ts'
 import { buildSendResult, toSendError, type ResultFacts } from './build-send-result.ts'
 import type { RequestLog } from './request-log.ts'
 import type { NextAttempt } from './retry-schedule.ts'
-import { historyHeaders, withoutHistory, type SendHistory } from './send-history.ts'
+import { historyHeaders, withoutHistory, type MailSeed, type SendHistory } from './send-history.ts'
 import type { SendJob } from './send-partition.ts'
 
+/** The one final result. */
+export interface FinalVerdict {
+  kind: 'final'
+  status: Exclude<SendStatus, 'DEFERRED'>
+  messageId: string
+  recipients: readonly RecipientResult[]
+  attempt: number
+  serverMessageId?: string | null
+  error: SendError | null
+  /** Why the request is a dead letter as well; its id stays free. */
+  invalid?: PosthornError
+  /** The mail is to be saved in a folder. */
+  toSave?: MailSeed | null
+}
+
 export type SendVerdict =
-  /** The one final result. `invalid`: why the request is a dead letter as well; its id stays free. */
-  | {
-      kind: 'final'
-      status: Exclude<SendStatus, 'DEFERRED'>
-      messageId: string
-      recipients: readonly RecipientResult[]
-      attempt: number
-      serverMessageId?: string | null
-      error: SendError | null
-      invalid?: PosthornError
-    }
+  | FinalVerdict
   /** Another attempt: a DEFERRED result and a retry record. */
-  | {
-      kind: 'deferred'
-      next: NextAttempt
-      history: SendHistory
-      messageId: string
-      recipients: readonly RecipientResult[]
-      error: PosthornError
-    }
+  | { kind: 'deferred'; next: NextAttempt; history: SendHistory; messageId: string; error: PosthornError }
   /** Not due yet: a retry record without a result. */
-  | { kind: 'postponed'; next: NextAttempt; history: SendHistory }
+  | { kind: 'postponed'; next: NextAttempt; history: SendHistory; messageId: string }
+  /** Was delivered before, and the try to save it is over. `next`: when it is tried again. */
+  | { kind: 'saved'; error: PosthornError | null; next: NextAttempt | null; history: SendHistory }
 
 export interface VerdictDependencies {
   codec: RecordCodec
@@ -52,8 +53,17 @@ export class VerdictWriter {
   }
 
   async write(job: SendJob, verdict: SendVerdict, log: RequestLog): Promise<Settlement> {
-    const { topic, offset } = job.record
-    return { records: await this.#records(job, verdict, log), source: { topic, offset } }
+    return settling(job.record, await this.#records(job, verdict, log))
+  }
+
+  /** The request goes on in another partition, as if it had come there. */
+  handOn(record: ConsumedRecord, partition: number, history: SendHistory): Settlement {
+    return settling(record, [this.#stepRecord(record, partition, history)])
+  }
+
+  /** The request waits without an attempt and without a word. */
+  postpone(record: ConsumedRecord, next: NextAttempt, history: SendHistory): Settlement {
+    return settling(record, [this.#retryRecord(record, next, history)])
   }
 
   deadLetter(record: ConsumedRecord, error: PosthornError, attempts: number): OutgoingRecord {
@@ -66,23 +76,41 @@ export class VerdictWriter {
   async #records(job: SendJob, verdict: SendVerdict, log: RequestLog): Promise<OutgoingRecord[]> {
     const { record, request } = job
     switch (verdict.kind) {
-      case 'final': {
-        const { status, messageId, attempt, invalid } = verdict
-        const result = await this.#result(job, verdict)
-        if (invalid !== undefined) return [result, this.deadLetter(record, invalid, attempt)]
-        return status === 'DUPLICATE' ? [result] : [result, log.answer(request.id, messageId)]
-      }
+      case 'final':
+        return this.#finalRecords(job, verdict, log)
       case 'deferred': {
-        const { messageId, recipients, error, next, history } = verdict
-        const facts = { status: 'DEFERRED', messageId, recipients, attempt: history.attempts } as const
+        const { messageId, error, next, history } = verdict
+        const { recipients, attempts: attempt } = history
+        const facts = { status: 'DEFERRED', messageId, recipients, attempt } as const
         const result = await this.#result(job, { ...facts, nextAttemptAt: next.dueAt, error: toSendError(error) })
-        return [result, this.#retryRecord(job, next, history), log.answer(request.id, messageId)]
+        return [result, this.#retryRecord(record, next, history), log.answer(request.id, messageId)]
       }
-      case 'postponed':
-        return [this.#retryRecord(job, verdict.next, verdict.history)]
+      case 'postponed': {
+        const { messageId, next, history } = verdict
+        return [this.#retryRecord(record, next, history), log.answer(request.id, messageId)]
+      }
+      case 'saved': {
+        const { error, next, history } = verdict
+        if (error !== null) this.#reportUnsaved(job, error, next)
+        return next === null ? [] : [this.#retryRecord(record, next, history)]
+      }
       default:
         return verdict satisfies never
     }
+  }
+
+  async #finalRecords(job: SendJob, verdict: FinalVerdict, log: RequestLog): Promise<OutgoingRecord[]> {
+    const { record, request, history } = job
+    const { status, messageId, attempt, invalid, toSave = null } = verdict
+    const result = await this.#result(job, verdict)
+    if (invalid !== undefined) {
+      const refused = [result, this.deadLetter(record, invalid, attempt)]
+      return history.isKnown && status === 'REJECTED' ? [...refused, log.forget(request.id)] : refused
+    }
+    if (status === 'DUPLICATE') return [result]
+    const answered = [result, log.answer(request.id, messageId)]
+    if (toSave === null) return answered
+    return [...answered, this.#stepRecord(record, record.partition, { ...history, attempts: 0, isKnown: true, toSave })]
   }
 
   async #result({ request, history }: SendJob, facts: Omit<ResultFacts, 'completedAt'>): Promise<OutgoingRecord> {
@@ -97,8 +125,26 @@ export class VerdictWriter {
     }
   }
 
-  #retryRecord({ record }: SendJob, { tier, dueAt }: NextAttempt, history: SendHistory): OutgoingRecord {
-    const headers = historyHeaders(record, { ...history, dueAt })
-    return { topic: tier.topic, partition: record.partition, key: record.key, value: record.value, headers }
+  #reportUnsaved({ request }: SendJob, { code, message }: PosthornError, next: NextAttempt | null): void {
+    const { emit, now } = this.#deps
+    const { account, id, saveToFolder } = request
+    const retryInMs = next === null ? null : next.dueAt - now()
+    emit({ type: 'MailNotSaved', account, id, folder: saveToFolder ?? '', code, message, retryInMs })
+  }
+
+  #stepRecord(record: ConsumedRecord, partition: number, history: SendHistory): OutgoingRecord {
+    const { key, value } = record
+    const headers = historyHeaders(record, { ...history, dueAt: 0 })
+    return { topic: sendStepsTopic(this.#deps.topics), partition, key, value, headers }
+  }
+
+  #retryRecord(record: ConsumedRecord, { tier, dueAt }: NextAttempt, history: SendHistory): OutgoingRecord {
+    const { partition, key, value } = record
+    return { topic: tier.topic, partition, key, value, headers: historyHeaders(record, { ...history, dueAt }) }
   }
 }
+
+const settling = ({ topic, offset }: ConsumedRecord, records: OutgoingRecord[]): Settlement => ({
+  records,
+  source: { topic, offset },
+})

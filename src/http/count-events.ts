@@ -30,6 +30,16 @@ export const eventFamilies = {
     help: 'SMTP servers that could not be used for a while.',
     labels: ['account', 'code'],
   },
+  posthorn_account_paused: {
+    type: 'gauge',
+    help: '1 while the SMTP server refuses the account, which nothing but a person can change.',
+    labels: ['account'],
+  },
+  posthorn_save_failures_total: {
+    type: 'counter',
+    help: 'Tries to save a delivered mail in its folder that failed.',
+    labels: ['account', 'code'],
+  },
   posthorn_dead_letters_total: {
     type: 'counter',
     help: 'Records and messages put on the dead letters.',
@@ -97,6 +107,19 @@ export const countEvent = (
     }
     case 'SmtpTrouble':
       return [{ name: 'posthorn_smtp_troubles_total', labels: { account: event.account, code: event.code }, add: 1 }]
+    case 'AccountPaused': {
+      const { account, code } = event
+      return [
+        { name: 'posthorn_smtp_troubles_total', labels: { account, code }, add: 1 },
+        { name: 'posthorn_account_paused', labels: { account }, set: 1 },
+      ]
+    }
+    case 'AccountResumed':
+      return [{ name: 'posthorn_account_paused', labels: { account: event.account }, set: 0 }]
+    case 'MailNotSaved': {
+      const labels = { account: known(event.account), code: event.code }
+      return [{ name: 'posthorn_save_failures_total', labels, add: 1 }]
+    }
     case 'RecordDeadLettered':
       return [{ name: 'posthorn_dead_letters_total', labels: { code: event.code }, add: 1 }]
     case 'FolderSynced': {

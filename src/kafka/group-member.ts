@@ -44,8 +44,8 @@ const rebalanceTimeoutMs = 60_000
 const transactionTimeoutMs = 60_000
 /** Time for owners to drain before a rebalance: no heartbeat is sent meanwhile, so part of the session timeout. */
 const drainShare = 0.4
-/** A process that is told to stop has 20 s in all. */
-const stopDrainMs = 10_000
+/** A process that is told to stop has 20 s in all; before this, the send role may have waited for its servers. */
+const stopDrainMs = 9_000
 const pause = { firstMs: 100, maxMs: 10_000 }
 
 export class GroupMember {

@@ -247,7 +247,7 @@ export class PartitionLedger implements Ledger {
       if (positions.has(topic)) continue
       const offsets = await admin.fetchTopicOffsets(topic)
       const low = offsets.find(({ partition }) => partition === this.partition)?.low ?? '0'
-      positions.set(topic, { offset: Number(low), settledBeyond: [] })
+      positions.set(topic, { offset: Number(low), settled: [] })
     }
     return { positions, commitId }
   }

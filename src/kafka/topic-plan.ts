@@ -9,6 +9,7 @@ import type { Config, TopicsConfig } from '../config/config.ts'
 export type TopicRole =
   | 'sendRequests'
   | 'sendRetries'
+  | 'sendSteps'
   | 'sendState'
   | 'sendResults'
   | 'inbound'
@@ -68,6 +69,10 @@ const inboundEnvelopeBytes = 2 * mebibyte
 export const sendStateTopic = ({ sendRequests }: Pick<TopicsConfig, 'sendRequests'>): string =>
   `${sendRequests.replace(/\.requests$/, '')}.state`
 
+/** What the send workers hand on to themselves: `mail.send.requests` → `mail.send.steps`. */
+export const sendStepsTopic = ({ sendRequests }: Pick<TopicsConfig, 'sendRequests'>): string =>
+  `${sendRequests.replace(/\.requests$/, '')}.steps`
+
 const lastingOnly = ['compact'] as const
 const plainOnly = ['delete'] as const
 const any = ['delete', 'compact', 'compact,delete'] as const
@@ -97,6 +102,7 @@ export const planTopics = ({
   return [
     plan('sendRequests', topics.sendRequests, { group: 'send', maxMessageBytes: requestBytes }),
     ...send.retry.tiers.map(({ topic }) => plan('sendRetries', topic, retry)),
+    plan('sendSteps', sendStepsTopic(topics), retry),
     plan('sendState', sendStateTopic(topics), {
       group: 'send',
       cleanup: 'compact,delete',

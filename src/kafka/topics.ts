@@ -68,6 +68,13 @@ export const describeTopics = async (
   }
 }
 
+/** @throws PosthornError `KAFKA_TOPIC_UNSUITABLE` when there is no such topic */
+export const countPartitions = async (admin: TopicAdmin, topic: string): Promise<number> => {
+  const found = (await describeTopics(admin, [topic])).get(topic)
+  if (found !== undefined) return found.partitions
+  throw new PosthornError('KAFKA_TOPIC_UNSUITABLE', `topic ${topic} has gone`, { stage: 'start', retryable: true })
+}
+
 const toTopicConfig = ({ name, partitions, replication, cleanup, maxMessageBytes }: TopicPlan): ITopicConfig => ({
   topic: name,
   numPartitions: partitions,

@@ -8,6 +8,8 @@
  * - A connection that can't be made ready, or that ends without having served, counts as a failure. After one, no
  *   connection is tried for a while that grows with each (`backoff`). Mails wait while another connection lives; with
  *   none left they are answered at once with the failure, so that an outage costs one attempt and not one for each mail.
+ * - When the server refuses the account (its login, or mail from its own address), everything that waits is answered with that
+ *   until the pause is over; then the next mail is the probe.
  */
 import { Backoff } from '../backoff.ts'
 import type { SmtpConfig } from '../config/config.ts'
@@ -31,6 +33,12 @@ export interface SmtpSenderDependencies extends Omit<ConnectDependencies, 'signa
   backoff?: { firstMs: number; maxMs: number }
   /** A connection failed; the next is tried after `retryInMs`. */
   onTrouble?: (error: PosthornError, retryInMs: number) => void
+  /** Whether the mail's sender is the account's own: who else is refused says nothing about the account. */
+  isOwnSender?: (path: string) => boolean
+  /** The server refuses the account; the next try is after `retryInMs`. */
+  onRefused?: (error: PosthornError, retryInMs: number) => void
+  /** The server serves the account again. */
+  onAccepted?: () => void
 }
 
 interface Waiting {
@@ -38,8 +46,8 @@ interface Waiting {
   resolve: (outcome: DeliveryOutcome) => void
 }
 
-/** A refused login is tried less often: providers lock accounts that knock too often. */
-const loginPauseFactor = 20
+/** A refused account is tried less often: providers lock accounts that knock too often. */
+const refusedPauseFactor = 20
 
 export class SmtpSender {
   readonly #options: SmtpSenderOptions
@@ -54,6 +62,8 @@ export class SmtpSender {
   readonly #abort = new AbortController()
   #connecting = 0
   #failure: PosthornError | null = null
+  /** Why the server refuses the account; null: it does not. */
+  #refusal: PosthornError | null = null
   /** No connection is tried before; on the injected clock. */
   #retryAt = 0
   #wake: NodeJS.Timeout | null = null
@@ -108,6 +118,7 @@ export class SmtpSender {
 
   #assign(): void {
     while (this.#waiting.length > 0) {
+      if (this.#refusal !== null && this.#retryAt > this.#deps.now()) return this.#failWaiting(this.#refusal)
       const waitMs = this.#rate?.waitMs(this.#deps.now()) ?? 0
       if (waitMs > 0) return this.#wakeIn(waitMs)
       const session = this.#takeIdle() ?? this.#openOrFind()
@@ -166,7 +177,7 @@ export class SmtpSender {
   }
 
   #onIdle(session: SmtpSession): void {
-    if (session.settled > 0) {
+    if (session.settled > 0 && this.#refusal === null) {
       this.#backoff.reset()
       this.#failure = null
     }
@@ -208,7 +219,10 @@ export class SmtpSender {
     return {
       message: waiting.message,
       settle: (outcome) => {
-        if (outcome !== null) return waiting.resolve(outcome)
+        if (outcome !== null) {
+          this.#learnFrom(waiting.message, outcome)
+          return waiting.resolve(outcome)
+        }
         // Each time costs a connection that had served, and it is the next one's first: a new one answers or fails.
         if (this.#abort.signal.aborted) waiting.resolve(unsent(stopped(), waiting.message.envelope.recipients))
         else this.#waiting.unshift(waiting)
@@ -216,20 +230,39 @@ export class SmtpSender {
     }
   }
 
+  #learnFrom({ envelope }: SmtpMessage, { accountFailure, recipients, error }: DeliveryOutcome): void {
+    if (accountFailure && error !== null) {
+      if (this.#deps.isOwnSender?.(envelope.from) ?? true) this.#pause(error, true)
+    } else if (this.#refusal !== null && recipients.some(({ responseCode }) => responseCode !== null)) {
+      // Any answer to a recipient says that the account is served.
+      this.#refusal = null
+      this.#deps.onAccepted?.()
+    }
+  }
+
   #failed(error: PosthornError): void {
+    // Who is served by another connection is not refused.
+    this.#pause(error, error.code === 'SMTP_AUTHENTICATION_FAILED' && this.#sessions.size === 0)
+  }
+
+  #pause(error: PosthornError, isRefusal: boolean): void {
     // Connections that were tried side by side fail together, as one.
     if (this.#abort.signal.aborted || this.#retryAt > this.#deps.now()) return
-    const factor = error.code === 'SMTP_AUTHENTICATION_FAILED' ? loginPauseFactor : 1
-    const pauseMs = this.#backoff.next() * factor
+    const pauseMs = this.#backoff.next() * (isRefusal ? refusedPauseFactor : 1)
     this.#failure = error
     this.#retryAt = this.#deps.now() + pauseMs
-    this.#deps.onTrouble?.(error, pauseMs)
+    if (isRefusal) {
+      this.#refusal = error
+      this.#deps.onRefused?.(error, pauseMs)
+    } else {
+      this.#deps.onTrouble?.(error, pauseMs)
+    }
   }
 
   #failWaiting(error: PosthornError): void {
-    const refused = error.code === 'SMTP_AUTHENTICATION_FAILED'
+    const isRefused = error === this.#refusal
     for (const { message, resolve } of this.#waiting.splice(0)) {
-      resolve(unsent(error, message.envelope.recipients, refused))
+      resolve(unsent(error, message.envelope.recipients, isRefused))
     }
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { KeyedQueue } from '../../src/consumers/keyed-queue.ts'
+import { Slots } from '../../src/consumers/slots.ts'
 
 interface Job {
   name: string
@@ -11,7 +12,7 @@ interface Job {
 const harness = (limit: number) => {
   const started: string[] = []
   const jobs = new Map<string, Job>()
-  const queue = new KeyedQueue<Job>(limit, (job) => {
+  const queue = new KeyedQueue<Job>(new Slots(limit), (job) => {
     started.push(job.name)
     return job.done.promise
   })

@@ -6,6 +6,7 @@ import {
   missingTopics,
   planTopics,
   sendStateTopic,
+  sendStepsTopic,
   type ExistingTopic,
 } from '../../src/kafka/topic-plan.ts'
 
@@ -59,6 +60,7 @@ describe('planTopics', () => {
         'sendRequests mail.send.requests',
         'sendRetries mail.send.retries.1m',
         'sendRetries mail.send.retries.1h',
+        'sendSteps mail.send.steps',
         'sendState mail.send.state',
         'sendResults mail.send.results',
         'inbound mail.inbound',
@@ -83,9 +85,10 @@ describe('planTopics', () => {
     assert.ok(planOf('mail.dead-letters').maxMessageBytes > retry)
   })
 
-  it('names the state topic after the requests, so that two installations in one cluster do not share it', () => {
+  it('names the topics that only Posthorn uses after the requests, so that two installations in one cluster do not share it', () => {
     assert.equal(sendStateTopic({ sendRequests: 'mail.send.requests' }), 'mail.send.state')
     assert.equal(sendStateTopic({ sendRequests: 'shop-mail' }), 'shop-mail.state')
+    assert.equal(sendStepsTopic({ sendRequests: 'mail.send.requests' }), 'mail.send.steps')
   })
 })
 

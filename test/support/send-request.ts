@@ -43,5 +43,6 @@ export const sendingRules = (more: Partial<SendingRules> = {}): SendingRules => 
   allowedFrom: ['support@example.com'],
   maxMessageBytes: 1_000_000,
   readableBuckets: ['mail'],
+  hasMailbox: true,
   ...more,
 })

@@ -22,6 +22,8 @@ export interface SendingRules {
   maxMessageBytes: number
   /** Null: no object can be read. */
   readableBuckets: readonly string[] | null
+  /** Whether the account has a mailbox to look into. */
+  hasMailbox: boolean
 }
 
 export interface RequestProblem {
@@ -33,6 +35,8 @@ export interface RequestProblem {
 export type ValidatedRequest = { message: OutgoingMessage } | { problems: RequestProblem[] }
 
 const maxIdLength = 255
+/** Each has its line in the result, which is one Kafka record. */
+const maxRecipients = 5_000
 
 export const validateRequest = (request: SendRequest, rules: SendingRules): ValidatedRequest => {
   const problems: RequestProblem[] = []
@@ -44,7 +48,11 @@ export const validateRequest = (request: SendRequest, rules: SendingRules): Vali
   if (lists.to.length + lists.cc.length + lists.bcc.length === 0 && problems.every(({ path }) => !isListPath(path))) {
     report('to', 'must name somebody, or cc or bcc must')
   }
+  if (lists.to.length + lists.cc.length + lists.bcc.length > maxRecipients) {
+    report('to', `must name at most ${maxRecipients} recipients, together with cc and bcc`)
+  }
   const attachments = readAttachments(request, rules, report)
+  checkMailbox(request, rules, report)
   const from = readSender(request, rules, report)
   if (from === null || problems.length > 0) return { problems }
   return {
@@ -111,6 +119,12 @@ const checkIds = (request: SendRequest, report: Report): void => {
   if (dsn !== null && dsn.notify.includes('NEVER') && dsn.notify.some((each) => each !== 'NEVER')) {
     report('dsn.notify', 'must be NEVER alone or without it')
   }
+}
+
+const checkMailbox = ({ delivery, saveToFolder }: SendRequest, { hasMailbox }: SendingRules, report: Report): void => {
+  if (hasMailbox) return
+  if (delivery === 'VERIFY') report('delivery', 'can be VERIFY only where the account has imap')
+  if (saveToFolder !== null) report('saveToFolder', 'needs imap in the account')
 }
 
 const checkBodies = ({ text, html, body, subject }: SendRequest, report: Report): void => {

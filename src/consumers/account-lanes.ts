@@ -1,0 +1,158 @@
+/**
+ * The jobs of one partition, a lane for each account: one account's trouble must not hold up another's.
+ *
+ * What is in the lanes counts against the partition's intake. A lane that does not move (its server stalls, or its rate
+ * allows no more) would in time hold all of it, so a slow lane does not count, and may keep no more than its share: what
+ * it has beyond is given back, the newest first, and what comes for it meanwhile is not taken. Where there is only one
+ * account nobody is held up and no lane is slow.
+ */
+import { KeyedQueue } from './keyed-queue.ts'
+import type { Slots } from './slots.ts'
+
+/** What a lane holds. */
+export interface LaneJob {
+  account: string
+  key: string | null
+  bytes: number
+}
+
+export interface LaneOptions<T extends LaneJob> {
+  /** Accounts that may come. */
+  accounts: number
+  /** Of an account, shared with its lanes in other partitions. */
+  slotsOf: (account: string) => Slots
+  /** Must not reject. */
+  run: (job: T) => Promise<void>
+  /** A lane holds less than before. */
+  onEased: () => void
+  now: () => number
+}
+
+export const laneLimits = { records: 1_000, bytes: 8 * 1_048_576 }
+/** Of one slow lane, at least. */
+const leastShare = { records: 16, bytes: 512 * 1024 }
+/** A job that waits longer than this waits in a slow lane. */
+export const patienceMs = 5_000
+
+interface Load {
+  records: number
+  bytes: number
+}
+
+interface Queued<T> {
+  job: T
+  since: number
+}
+
+interface Lane<T> {
+  queue: KeyedQueue<Queued<T>>
+  load: Load
+  isSlow: boolean
+  /** When something last started or ended. */
+  movedAt: number
+  /** How long what last started had waited, milliseconds. */
+  waitedMs: number
+}
+
+export class AccountLanes<T extends LaneJob> {
+  readonly #options: LaneOptions<T>
+  readonly #lanes = new Map<string, Lane<T>>()
+  readonly #share: Load
+  /** Of all lanes that are not slow. */
+  readonly #load: Load = { records: 0, bytes: 0 }
+  #isHeld = false
+
+  constructor(options: LaneOptions<T>) {
+    this.#options = options
+    this.#share = {
+      records: Math.max(leastShare.records, laneLimits.records / 2 / options.accounts),
+      bytes: Math.max(leastShare.bytes, laneLimits.bytes / 2 / options.accounts),
+    }
+  }
+
+  /** 1 and more: nothing should be taken for these lanes now. */
+  get fullness(): number {
+    return Math.max(this.#load.records / laneLimits.records, this.#load.bytes / laneLimits.bytes)
+  }
+
+  /** @returns false when the lane can't take it now */
+  push(job: T): boolean {
+    const lane = this.#lane(job.account)
+    if (lane.isSlow && this.#isFull(lane)) return false
+    if (lane.load.records === 0) lane.movedAt = this.#options.now()
+    this.#count(lane, job, 1)
+    lane.queue.push(job.key, { job, since: this.#options.now() })
+    return true
+  }
+
+  /** To be called now and then. @returns what slow lanes had beyond their share, in the order in which it came */
+  relieve(): T[] {
+    if (this.#options.accounts < 2) return []
+    const now = this.#options.now()
+    const givenBack: T[] = []
+    for (const lane of this.#lanes.values()) {
+      const isLate = lane.queue.waiting > 0 && lane.waitedMs > patienceMs
+      this.#mark(lane, lane.load.records > 0 && (isLate || now - lane.movedAt > patienceMs))
+      if (!lane.isSlow) continue
+      const taken = lane.queue.takeBack(
+        () => !this.#isFull(lane),
+        ({ job }) => this.#count(lane, job, -1),
+      )
+      givenBack.push(...taken.map(({ job }) => job))
+    }
+    return givenBack
+  }
+
+  /** Starts nothing new until `release`. */
+  hold(): void {
+    this.#isHeld = true
+    for (const { queue } of this.#lanes.values()) queue.hold()
+  }
+
+  release(): void {
+    this.#isHeld = false
+    for (const { queue } of this.#lanes.values()) queue.release()
+  }
+
+  async whenIdle(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map(({ queue }) => queue.whenIdle()))
+  }
+
+  #lane(account: string): Lane<T> {
+    const existing = this.#lanes.get(account)
+    if (existing !== undefined) return existing
+    const queue = new KeyedQueue<Queued<T>>(this.#options.slotsOf(account), (queued) => this.#run(lane, queued))
+    const lane: Lane<T> = { queue, load: { records: 0, bytes: 0 }, isSlow: false, movedAt: 0, waitedMs: 0 }
+    if (this.#isHeld) queue.hold()
+    this.#lanes.set(account, lane)
+    return lane
+  }
+
+  async #run(lane: Lane<T>, { job, since }: Queued<T>): Promise<void> {
+    lane.movedAt = this.#options.now()
+    lane.waitedMs = lane.movedAt - since
+    await this.#options.run(job)
+    lane.movedAt = this.#options.now()
+    this.#count(lane, job, -1)
+    this.#options.onEased()
+  }
+
+  #isFull({ load }: Lane<T>): boolean {
+    return load.records >= this.#share.records || load.bytes >= this.#share.bytes
+  }
+
+  #mark(lane: Lane<T>, isSlow: boolean): void {
+    if (lane.isSlow === isSlow) return
+    lane.isSlow = isSlow
+    const sign = isSlow ? -1 : 1
+    this.#load.records += sign * lane.load.records
+    this.#load.bytes += sign * lane.load.bytes
+  }
+
+  #count(lane: Lane<T>, { bytes }: T, sign: 1 | -1): void {
+    for (const load of lane.isSlow ? [lane.load] : [lane.load, this.#load]) {
+      load.records += sign
+      load.bytes += sign * bytes
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** The sending side of an account, as the flow uses it. */
+import type { RecipientResult, SendRequest } from '../avro/records.ts'
+import type { DeliveryOutcome } from '../mail/smtp-outcome.ts'
+import type { MailSeed } from './send-history.ts'
+
+/** A mail that is ready to go. */
+export interface PreparedMail {
+  /** Who will get it, all DEFERRED. */
+  recipients: RecipientResult[]
+  deliver(): Promise<DeliveryOutcome>
+}
+
+export interface Outbox {
+  /** The Message-ID that every attempt at this request has. */
+  messageIdOf(request: SendRequest): string
+  /** @throws PosthornError `REQUEST_*` */
+  validate(request: SendRequest): void
+  /**
+   * @param except bare addresses that are settled already and must not get the mail again
+   * @throws PosthornError `REQUEST_*`, or a retryable one when something that the mail needs can't be reached now
+   */
+  prepare(request: SendRequest, except: ReadonlySet<string>, seed: MailSeed): Promise<PreparedMail>
+  /**
+   * Looks for the mail among those that the account has sent, for ten seconds.
+   *
+   * @throws PosthornError when the folder can't be looked at
+   */
+  wasSent(messageId: string): Promise<boolean>
+  /** Puts the mail into its `saveToFolder`, once, however often it is called. @throws PosthornError */
+  save(request: SendRequest, seed: MailSeed): Promise<void>
+}
