@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts'
-import { classifyKafkaError } from '../kafka/classify-kafka-error.ts'
+import { connectAdmin, countMembers } from '../kafka/connect-admin.ts'
 import { createKafka } from '../kafka/connect.ts'
+import { createHandledOffsets, type HandledOffsets } from '../kafka/handled-offsets.ts'
 import type { KafkaLog } from '../kafka/kafka-log.ts'
 import type { ConsumedRecord } from '../kafka/records.ts'
 import { createRecordProducer, type RecordProducer } from '../kafka/record-producer.ts'
@@ -20,6 +21,10 @@ export interface KafkaClients {
   read(options: ReadOptions): Promise<RecordReader>
   producer(): RecordProducer
   admin(): Promise<TopicAdmin>
+  /** What has been done about the dead letters. */
+  handledDeadLetters(): HandledOffsets
+  /** How many workers are in a consumer group. */
+  countMembers(groupId: string): Promise<number>
   close(): Promise<void>
 }
 
@@ -28,6 +33,11 @@ export type ConnectKafka = (config: Config['kafka'], log: KafkaLog, signal: Abor
 export const connectKafka: ConnectKafka = (config, log, signal) => {
   const kafka = createKafka(config, { clientId: config.clientId, patience: 'command', log })
   const releasers = new Releasers()
+  const openAdmin = async () => {
+    const admin = await connectAdmin(kafka)
+    releasers.add(() => admin.disconnect())
+    return admin
+  }
   return {
     read: async (options) => {
       const reader = await TopicReader.open({ ...options, kafka, groupPrefix: config.group, signal })
@@ -39,16 +49,13 @@ export const connectKafka: ConnectKafka = (config, log, signal) => {
       releasers.add(() => producer.close())
       return producer
     },
-    admin: async () => {
-      const admin = kafka.admin()
-      releasers.add(() => admin.disconnect())
-      try {
-        await admin.connect()
-      } catch (error) {
-        throw classifyKafkaError(error, 'connect')
-      }
-      return admin
+    admin: openAdmin,
+    handledDeadLetters: () => {
+      const handled = createHandledOffsets(kafka, config.topics.deadLetters, `${config.group}.dead-letters`)
+      releasers.add(() => handled.close())
+      return handled
     },
+    countMembers: async (groupId) => countMembers(await openAdmin(), groupId),
     close: () => releasers.releaseAll(),
   }
 }

@@ -13,7 +13,7 @@ import {
   parseTime,
   parseUids,
 } from './parse-options.ts'
-import { brokersOption } from './shared-options.ts'
+import { brokersOption, jsonOption } from './shared-options.ts'
 
 interface WaitFlags {
   wait?: boolean
@@ -43,6 +43,7 @@ const addTarget = (command: Command): Command =>
     .option('--wait', 'print the result; exit 1 unless it is DONE')
     .option('--timeout <duration>', 'longest wait for the result', parseDuration)
     .addOption(brokersOption())
+    .addOption(jsonOption())
 
 const publish = async (context: CliContext, command: MailboxCommandInput): Promise<void> => {
   const topic = context.config().kafka.topics.commands

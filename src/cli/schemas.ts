@@ -38,6 +38,7 @@ export const registerSchemas: Register = (program, context) => {
     .command('show')
     .description('print one schema')
     .argument('<record>', recordNames.join(', '))
+    .addOption(jsonOption())
     .action(async (wanted: string) => {
       const name = recordNames.find((one) => one.toLowerCase() === wanted.toLowerCase())
       if (name === undefined) {

@@ -8,7 +8,7 @@ import { contentTypeOf } from './content-types.ts'
 import type { CliContext, Register } from './context.ts'
 import { collect, parseDuration, parseMessageId, parsePair, parseTime } from './parse-options.ts'
 import { flagsOfOneMail, requestFromFlags, requestFromLine, type SendFlags } from './request-input.ts'
-import { brokersOption } from './shared-options.ts'
+import { brokersOption, jsonOption } from './shared-options.ts'
 import { Submission } from './submission.ts'
 
 interface SendOptions extends SendFlags {
@@ -97,6 +97,7 @@ export const registerSend: Register = (program, context) => {
     .option('--wait', 'print the final result of each; exit 1 unless all are DELIVERED')
     .option('--timeout <duration>', 'longest wait for the results', parseDuration)
     .addOption(brokersOption())
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       '\nA line on stdin is one SendRequest: {"to": ["a@example.com"], "subject": "…", "text": "…"}.\n' +

@@ -7,4 +7,5 @@ export const brokersOption = (): Option =>
     'host:port,… of Kafka; without --config no file is read and the names are the defaults',
   )
 
+/** Also of the commands that print nothing else. */
 export const jsonOption = (): Option => new Option('--json', 'print JSON for programs')

@@ -1,6 +1,6 @@
 import { resolveTopic } from './topic-names.ts'
 import { parseCount } from './parse-options.ts'
-import { brokersOption } from './shared-options.ts'
+import { brokersOption, jsonOption } from './shared-options.ts'
 import { showRecord } from './show-record.ts'
 import type { Register } from './context.ts'
 
@@ -19,6 +19,7 @@ export const registerTail: Register = (program, context) => {
     .option('--exit-at-end', 'print what is there now, from the beginning, and end')
     .option('--max <count>', 'end after so many records', parseCount)
     .addOption(brokersOption())
+    .addOption(jsonOption())
     .action(async (name: string, { fromBeginning, exitAtEnd, max }: TailOptions) => {
       const config = context.config()
       const topic = resolveTopic(name, config)

@@ -22,6 +22,7 @@ import { classifyKafkaError } from './classify-kafka-error.ts'
 import { decodeSettled, encodeSettled, type Committable } from './offset-tracker.ts'
 import { sizeOf, type OutgoingRecord } from './records.ts'
 import { toTopicMessages } from './topic-messages.ts'
+import { sendOffsets } from './transaction-offsets.ts'
 
 /** What the group has committed for each input topic of the partition. */
 export type Positions = Map<string, Committable>
@@ -57,7 +58,6 @@ export const claimMarkerHeader = 'posthorn-claim'
 
 /** Separates the commit id from the bitmap; neither contains it. */
 const separator = ' '
-const concurrentTransactionsPauseMs = 4
 
 const retryPause = { firstMs: 50, maxMs: 5_000 }
 
@@ -210,7 +210,6 @@ export class PartitionLedger implements Ledger {
     await producer?.disconnect().catch(() => undefined)
   }
 
-  /** AddOffsetsToTxn is outside kafkajs's own retries: CONCURRENT_TRANSACTIONS is tried again in the same transaction. */
   async #sendOffsets(transaction: Transaction, commitId: string, positions: Positions): Promise<void> {
     const { groupId, inputTopics } = this.#options
     const topics = [...positions].map(([topic, position]) => {
@@ -218,16 +217,7 @@ export class PartitionLedger implements Ledger {
       const metadata = topic === inputTopics[0] ? `${commitId}${separator}${settled}` : `${separator}${settled}`
       return { topic, partitions: [{ partition: this.partition, offset: String(position.offset), metadata }] }
     })
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await transaction.sendOffsets({ consumerGroupId: groupId, topics })
-        return
-      } catch (error) {
-        const type = (error as { type?: unknown }).type
-        if (type !== 'CONCURRENT_TRANSACTIONS' || attempt === 100) throw error
-        await delay(concurrentTransactionsPauseMs)
-      }
-    }
+    await sendOffsets(transaction, { consumerGroupId: groupId, topics })
   }
 
   async #fetchPositions(): Promise<{ positions: Positions; commitId: string }> {

@@ -9,6 +9,7 @@ import type { CliPorts } from '../../src/cli/context.ts'
 import type { KafkaClients, ReadOptions, RecordReader } from '../../src/cli/kafka-clients.ts'
 import { runCli } from '../../src/cli/run-cli.ts'
 import type { ConsumedRecord, OutgoingRecord } from '../../src/kafka/records.ts'
+import type { Committable } from '../../src/kafka/offset-tracker.ts'
 import type { TopicAdmin } from '../../src/kafka/topics.ts'
 
 export const codec = createCodec({ schemas: loadSchemas(), encoding: 'single-object', registry: null })
@@ -36,6 +37,10 @@ export class FakeCluster {
   readonly topics = new Map<string, ConsumedRecord[]>()
   readonly opened: ReadOptions[] = []
   readonly connectedTo: string[] = []
+  /** What has been done about the dead letters. */
+  readonly handled = new Map<number, Committable>()
+  /** Workers by consumer group. */
+  readonly members = new Map<string, number>()
   isClosed = false
   checkPorts: CheckPorts = workingCheckPorts
   startPosthorn: CliPorts['startPosthorn'] = async () => assert.fail('nothing was to be started')
@@ -92,6 +97,17 @@ export class FakeCluster {
         ({
           listTopics: async () => [...this.topics.keys()],
         }) as unknown as TopicAdmin,
+      handledDeadLetters: () => ({
+        read: async () => this.handled,
+        commit: async (positions, records) => {
+          for (const [partition, position] of positions) this.handled.set(partition, position)
+          for (const { topic, key, value, headers = [] } of records) {
+            await this.onRecord(this.append(topic, { key: key === null ? null : Buffer.from(key), value, headers }))
+          }
+        },
+        close: async () => undefined,
+      }),
+      countMembers: async (groupId) => this.members.get(groupId) ?? 0,
       close: async () => {
         this.isClosed = true
       },
