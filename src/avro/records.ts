@@ -216,6 +216,8 @@ export interface Report {
   originalMessageId: string | null
   /** Envelope id (ENVID) of the mail that it is about. */
   originalEnvelopeId: string | null
+  /** The request that it answers, only where envelope id and Message-ID are together those that Posthorn gave to a mail; null where that is not proven, as in a forged report. */
+  requestId: string | null
   /** The server that reports. */
   reportingMta: string | null
   /** Disposition field of RFC 8098. */
@@ -232,6 +234,8 @@ export interface ReportInput {
   originalMessageId?: string | null | undefined
   /** Envelope id (ENVID) of the mail that it is about. */
   originalEnvelopeId?: string | null | undefined
+  /** The request that it answers, only where envelope id and Message-ID are together those that Posthorn gave to a mail; null where that is not proven, as in a forged report. */
+  requestId?: string | null | undefined
   /** The server that reports. */
   reportingMta?: string | null | undefined
   /** Disposition field of RFC 8098. */
@@ -241,6 +245,9 @@ export interface ReportInput {
   /** In the report's order. */
   recipients?: ReportRecipientInput[] | undefined
 }
+
+/** S/MIME and PGP, by what the mail says: nothing is verified or decrypted. */
+export type Protection = 'NONE' | 'SIGNED' | 'ENCRYPTED'
 
 /** One mail as it was found in a mailbox folder. Topic mail.inbound; key: dedupeId. Every object that it names is stored before it becomes visible. */
 export interface InboundMessage {
@@ -300,8 +307,10 @@ export interface InboundMessage {
   raw: ObjectRef | null
   /** MESSAGE for everything that is none of the others. */
   kind: MessageKind
-  /** Of a report; null otherwise. What it says of its origin is not proven unless Posthorn matched it with a mail of its own. */
+  /** Of a report; null otherwise. What it says is what its sender claims; only requestId is proven. */
   report: Report | null
+  /** Whether the mail says that it is signed or encrypted. Its parts are stored as they came; keepRaw keeps what a signature covers. */
+  protection: Protection
   /** What was malformed and how it was read; never mail content. */
   defects: string[]
 }
@@ -364,8 +373,10 @@ export interface InboundMessageInput {
   raw?: ObjectRefInput | null | undefined
   /** MESSAGE for everything that is none of the others. */
   kind?: MessageKind | undefined
-  /** Of a report; null otherwise. What it says of its origin is not proven unless Posthorn matched it with a mail of its own. */
+  /** Of a report; null otherwise. What it says is what its sender claims; only requestId is proven. */
   report?: ReportInput | null | undefined
+  /** Whether the mail says that it is signed or encrypted. Its parts are stored as they came; keepRaw keeps what a signature covers. */
+  protection?: Protection | undefined
   /** What was malformed and how it was read; never mail content. */
   defects?: string[] | undefined
 }

@@ -18,7 +18,7 @@ import type { AccountMailboxes, MailboxHost } from './mailbox-partition.ts'
 import type { CommandAccount } from './settle-command.ts'
 
 export interface AccountDependencies {
-  config: Pick<Config, 'kafka' | 'limits' | 'storage'>
+  config: Pick<Config, 'kafka' | 'limits' | 'storage' | 'accounts'>
   codec: RecordCodec
   /** Never null for an account that receives. */
   store: AttachmentStore | null
@@ -122,6 +122,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     const limits = { ...defaultParseLimits, maxInlineBodyBytes, maxParts }
     return new MessagePublisher({
       account: this.name,
+      accounts: Object.keys(config.accounts),
       folder,
       store: new MessageStore({ store, prefix: config.storage?.prefix ?? '', limits, keepRaw }),
       codec,

@@ -32,6 +32,9 @@ export type MessageKind =
   | 'AUTO_REPLY'
   | 'CALENDAR'
 
+/** S/MIME (RFC 8551) and PGP (RFC 3156, RFC 9580), by what the mail says: nothing is verified or decrypted. */
+export type Protection = 'NONE' | 'SIGNED' | 'ENCRYPTED'
+
 /** What is known of an attachment before its content: the store needs it to name the object. */
 export interface AttachmentHead {
   /** From 0, in MIME order. */
@@ -94,6 +97,7 @@ export interface ParsedMessage {
   largeBodies: BodyKind[]
   kind: MessageKind
   report: Report | null
+  protection: Protection
   /** Closed vocabulary of the parser: `<what>: <how it was read>`. Never mail content. */
   defects: string[]
 }

@@ -3,6 +3,7 @@ import type { InboundAttachment, InboundMessage, ObjectRef } from '../avro/recor
 import { header, type OutgoingRecord } from '../kafka/records.ts'
 import type { ParsedMessage } from '../mail/message.ts'
 import { buildDedupeId } from './dedupe-id.ts'
+import { matchReport } from './match-report.ts'
 import { buildTrackedProperties } from './tracked-properties.ts'
 
 /** What the IMAP server says of a message. */
@@ -28,10 +29,12 @@ export interface StoredParts {
   html?: ObjectRef
 }
 
+/** @param accounts all that are configured: a report may be about a mail of any of them */
 export const buildInboundMessage = (
   facts: ServerFacts,
   parsed: ParsedMessage,
   stored: StoredParts,
+  accounts: readonly string[],
 ): InboundMessage => ({
   dedupeId: buildDedupeId(facts.account, facts.folder, facts.uidValidity, facts.uid),
   account: facts.account,
@@ -61,7 +64,8 @@ export const buildInboundMessage = (
   attachments: stored.attachments,
   raw: stored.raw,
   kind: parsed.kind,
-  report: parsed.report,
+  report: matchReport(parsed.report, accounts),
+  protection: parsed.protection,
   defects: parsed.defects,
 })
 

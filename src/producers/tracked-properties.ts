@@ -10,17 +10,30 @@ import { header, type RecordHeader } from '../kafka/records.ts'
 
 /** Longest value in UTF-16 units; what is longer is cut. */
 const maxValueLength = 1_000
-/** Most values of one property; the record's value has them all. */
+/** Most values of one property, and their bytes together; the record's value has them all. */
 const maxValues = 500
+const maxBytes = 16 * 1024
 
-/** CR, LF, NUL and the other C0 controls become spaces; a cut never splits a surrogate pair. */
+/**
+ * Controls and what reorders the text around it (a name that ends in U+202E `fdp.exe`) become spaces, so that a value is
+ * what it looks like, on one line, wherever it is printed. A cut never splits a surrogate pair.
+ */
 const toHeaderValue = (text: string): string => {
-  const clean = text.replaceAll(/[\u0000-\u001f\u007f]/g, ' ')
+  const clean = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, ' ')
   return clean.length <= maxValueLength ? clean : clean.slice(0, maxValueLength).replace(/[\ud800-\udbff]$/, '')
 }
 
-const repeated = (name: string, values: readonly string[]): RecordHeader[] =>
-  values.slice(0, maxValues).map((value) => header(name, toHeaderValue(value)))
+const repeated = (name: string, values: readonly string[]): RecordHeader[] => {
+  const headers: RecordHeader[] = []
+  let bytes = 0
+  for (const value of values.slice(0, maxValues)) {
+    const next = header(name, toHeaderValue(value))
+    bytes += next.value.length
+    if (bytes > maxBytes) break
+    headers.push(next)
+  }
+  return headers
+}
 
 const optional = (name: string, value: string | null | undefined): RecordHeader[] =>
   value === null || value === undefined ? [] : [header(name, toHeaderValue(value))]

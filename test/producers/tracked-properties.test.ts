@@ -39,6 +39,7 @@ const message = (changes: Partial<InboundMessage> = {}): InboundMessage => ({
   raw: null,
   kind: 'MESSAGE',
   report: null,
+  protection: 'NONE',
   defects: [],
   ...changes,
 })
@@ -102,5 +103,22 @@ describe('buildTrackedProperties', () => {
     assert.equal(subject, 'x'.repeat(999))
     const to = Array.from({ length: 2_000 }, (_, index) => ({ name: null, address: `${index}@example.com` }))
     assert.equal(valuesOf('mail-to-address', { to }).length, 500)
+  })
+
+  it('keeps all headers together within 100 KB, whatever the mail says', () => {
+    const long = (index: number) => `${'漢'.repeat(2_000)}${index}`
+    const list = Array.from({ length: 2_000 }, (_, index) => ({ name: null, address: long(index) }))
+    const attachments = list.map((_, index) => attachment(index, long(index), long(index)))
+    const headers = buildTrackedProperties(
+      message({ to: list, cc: list, from: list, attachments, subject: long(0), messageId: long(0) }),
+    )
+    const bytes = headers.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
+    assert.ok(bytes < 100_000, `${bytes}`)
+    assert.equal(valuesOf('mail-attachments-count', { attachments })[0], '2000')
+  })
+
+  it('makes a name look like what it is', () => {
+    const attachments = [attachment(0, 'invoice\u202efdp.exe\u2066\u009b2J', 'text/plain')]
+    assert.deepEqual(valuesOf('mail-file-name', { attachments }), ['invoice fdp.exe  2J'])
   })
 })

@@ -125,6 +125,7 @@ export class FolderUnderTest {
     }
     const publisher = new MessagePublisher({
       ...shared,
+      accounts: ['main'],
       store: new MessageStore({ store, prefix: 'p', limits: defaultParseLimits, keepRaw: rule.keepRaw }),
       topics: topics as never,
       maxMessageBytes: 50_000_000,

@@ -33,6 +33,8 @@ export class CapturingSink implements ContentSink {
   readonly #maxBytes: number
   #pieces: Buffer[] = []
   #bytes = 0
+  /** Of all that passed. */
+  size = 0
 
   constructor(sink: ContentSink, maxBytes: number) {
     this.#sink = sink
@@ -40,6 +42,7 @@ export class CapturingSink implements ContentSink {
   }
 
   write(bytes: Buffer): void {
+    this.size += bytes.length
     if (this.#bytes < this.#maxBytes) {
       const piece = bytes.subarray(0, this.#maxBytes - this.#bytes)
       this.#pieces.push(piece)

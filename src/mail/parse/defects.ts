@@ -47,6 +47,8 @@ export const defectList = [
   'charset: none declared; read as windows-1252',
   'charset: unknown; read as UTF-8 or windows-1252',
   'charset: bytes that are not valid in it; replaced',
+  'tnef: larger than the bound; its files were not taken out',
+  'tnef: damaged; the files that could be read were taken out',
   // reports
   'report: its machine-readable part could not be read',
 ] as const

@@ -19,6 +19,8 @@ export interface ParseLimits {
   maxAddresses: number
   /** Message-IDs of References. */
   maxReferences: number
+  /** Bytes of a winmail.dat, which is read in memory, up to which its files are taken out. */
+  maxTnefBytes: number
 }
 
 export const defaultParseLimits: ParseLimits = Object.freeze({
@@ -30,4 +32,5 @@ export const defaultParseLimits: ParseLimits = Object.freeze({
   maxValueLength: 128 * 1024,
   maxAddresses: 10_000,
   maxReferences: 1000,
+  maxTnefBytes: 16 * 1024 * 1024,
 })

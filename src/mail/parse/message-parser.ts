@@ -2,7 +2,7 @@
  * The incremental core: bytes of one message in chunks of any size in, header facts out at the end, contents to sinks
  * on the way. `parseMessage` and `parseMessageStream` are two ways to feed it.
  */
-import type { AttachmentHead, BodyKind, ParsedMessage } from '../message.ts'
+import type { AttachmentHead, BodyKind, ParsedMessage, Protection } from '../message.ts'
 import { BodyCollector } from './body-collector.ts'
 import { CapturingSink, decodeInto, type ContentSink } from './content.ts'
 import { DefectLog } from './defects.ts'
@@ -11,9 +11,11 @@ import { kindOf } from './kind.ts'
 import type { ParseLimits } from './limits.ts'
 import { readPartHead, type PartHead } from './part-head.ts'
 import { PartSplitter, type HeaderAnswer, type SplitterEvents } from './part-splitter.ts'
+import { inlineProtection, protectionOf } from './protection.ts'
 import { isOriginal, readReport, reportKindOf, type CapturedPart } from './report.ts'
 import { readTopFields } from './top-fields.ts'
 import { TextPart } from './text-part.ts'
+import { expandTnef } from './tnef.ts'
 
 /** Where contents go; called in the order of the message, one open at a time but for the two bodies. */
 export interface Outlets {
@@ -45,6 +47,9 @@ export class MessageParser implements SplitterEvents {
   #attachments = 0
   #inReport = false
   #isCalendar = false
+  #protection: Protection = 'NONE'
+  /** Of the open part, where it is TNEF. */
+  #tnef: CapturingSink | null = null
 
   constructor(limits: ParseLimits, outlets: Outlets) {
     this.#limits = limits
@@ -81,6 +86,7 @@ export class MessageParser implements SplitterEvents {
       largeBodies,
       kind: kindOf(index, report, this.#isCalendar),
       report: report?.report ?? null,
+      protection: this.#protection === 'NONE' ? inlineProtection(text) : this.#protection,
       defects: this.#defects.list(),
     }
   }
@@ -98,6 +104,7 @@ export class MessageParser implements SplitterEvents {
     }
     if (parent !== null) parent.parts++
     this.#inReport ||= head.contentType === 'multipart/report' || reportKindOf(head.contentType) !== null
+    if (this.#protection !== 'ENCRYPTED') this.#protection = protectionOf(head) ?? this.#protection
     if (!head.contentType.startsWith('multipart/')) {
       this.#open(head, parent)
       return { boundary: null, bodyAt }
@@ -121,6 +128,31 @@ export class MessageParser implements SplitterEvents {
   endPart(): void {
     this.#sink?.end()
     this.#sink = null
+    const tnef = this.#tnef
+    this.#tnef = null
+    if (tnef !== null) this.#expand(tnef)
+  }
+
+  /** The files of a TNEF attachment are attachments of their own, after it. */
+  #expand(tnef: CapturingSink): void {
+    const { maxTnefBytes } = this.#limits
+    if (tnef.size > maxTnefBytes) {
+      this.#defects.add('tnef: larger than the bound; its files were not taken out')
+      return
+    }
+    const expanded = expandTnef(tnef.captured())
+    if (expanded?.damaged === true) this.#defects.add('tnef: damaged; the files that could be read were taken out')
+    for (const { fileName, contentType, contentId, content } of expanded?.files ?? []) {
+      const sink = this.#outlets.attachment({
+        index: this.#attachments++,
+        fileName,
+        contentType: contentType?.toLowerCase() ?? 'application/octet-stream',
+        contentId: contentId === null ? null : `<${contentId}>`,
+        disposition: 'ATTACHMENT',
+      })
+      sink.write(content)
+      sink.end()
+    }
   }
 
   endMultipart(closed: boolean): void {
@@ -179,8 +211,15 @@ export class MessageParser implements SplitterEvents {
       this.#captures.push({ contentType: head.contentType, sink: capture })
       sink = capture
     }
+    if (isTnef(head)) {
+      this.#tnef = new CapturingSink(sink, this.#limits.maxTnefBytes)
+      sink = this.#tnef
+    }
     this.#sink = decodeInto(encoding, sink, this.#defects)
   }
 }
+
+const isTnef = ({ contentType, fileName }: PartHead): boolean =>
+  /^application\/(?:vnd\.)?ms-tnef$/.test(contentType) || fileName?.toLowerCase() === 'winmail.dat'
 
 const isReportPart = (contentType: string): boolean => reportKindOf(contentType) !== null || isOriginal(contentType)

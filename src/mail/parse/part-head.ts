@@ -20,8 +20,8 @@ export interface PartHead {
   contentId: string | null
   /** Of text/calendar (RFC 6047 2.4), in upper case. */
   calendarMethod: string | null
-  /** Of multipart/report (RFC 6522), in lower case. */
-  reportType: string | null
+  /** Of application/pkcs7-mime (RFC 8551 3.2.2), in lower case. */
+  smimeType: string | null
 }
 
 /** More than RFC 2045 5.1 allows: what has the form of a type is what the mail says. */
@@ -100,6 +100,6 @@ export const readPartHead = (
     fileName: fileName || null,
     contentId: contentIdOf(fields.first('content-id'), defects),
     calendarMethod: contentType === 'text/calendar' ? (parameter('method')?.trim().toUpperCase() ?? null) : null,
-    reportType: contentType === 'multipart/report' ? (parameter('report-type')?.trim().toLowerCase() ?? null) : null,
+    smimeType: contentType.endsWith('pkcs7-mime') ? (parameter('smime-type')?.trim().toLowerCase() ?? null) : null,
   }
 }

@@ -93,10 +93,13 @@ const isRecipient = (fields: FieldIndex): boolean =>
 
 /** Reads the report out of the captured parts of a message; null where none of them is one. */
 export const readReport = (parts: CapturedPart[], defects: DefectLog): { kind: ReportKind; report: Report } | null => {
-  const part = parts.find(({ contentType }) => reportKindOf(contentType) !== null)
-  const kind = part === undefined ? null : reportKindOf(part.contentType)
-  if (part === undefined || kind === null) return null
-  const groups = groupsOf(part.content, defects)
+  const kind = parts.map(({ contentType }) => reportKindOf(contentType)).find((each) => each !== null) ?? null
+  if (kind === null) return null
+  // Some senders write the fields into a second part of the type, after prose in the first.
+  const groups = parts
+    .filter(({ contentType }) => reportKindOf(contentType) === kind)
+    .flatMap(({ content }) => groupsOf(content, defects))
+    .slice(0, maxGroups)
   const [first] = groups
   if (first === undefined) defects.add('report: its machine-readable part could not be read')
   const original = parts.find(({ contentType }) => isOriginal(contentType))
