@@ -27,6 +27,8 @@ const readCheckpoints = async (context: CliContext): Promise<Found[]> => {
   const newest = new Map<string, Found>()
   for await (const record of await context.kafka().read({ topic, from: 'beginning', untilEnd: true })) {
     const key = record.key?.toString('utf8') ?? ''
+    // Posthorn's own notes: claims of the partition, plans of commands.
+    if (key.startsWith('#')) continue
     // A record without a value takes the folder's checkpoint away.
     newest.delete(key)
     if (record.value === null) continue

@@ -3,6 +3,7 @@ import type { RecordCodec } from '../avro/codec.ts'
 import { Backoff } from '../backoff.ts'
 import type { AccountConfig, Config, ReceiveRule } from '../config/config.ts'
 import type { Emit } from '../events.ts'
+import type { OutgoingRecord, RecordHeader } from '../kafka/records.ts'
 import type { AttachmentStore } from '../mail/attachment-store.ts'
 import type { AccountConnections } from '../mail/account-connections.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
@@ -13,8 +14,11 @@ import { MessagePublisher } from '../producers/publish-message.ts'
 import { FolderReceiver } from '../producers/receive-folder.ts'
 import { MessageStore } from '../producers/store-message.ts'
 import type { Awaited } from '../readiness.ts'
+import { batchBounds, planBatches } from '../producers/plan-batches.ts'
+import { sliceUids } from '../producers/select-messages.ts'
 import { LingeringMailbox } from './lingering-mailbox.ts'
 import type { AccountMailboxes, MailboxHost } from './mailbox-partition.ts'
+import type { Redelivered } from './run-mailbox-command.ts'
 import type { CommandAccount } from './settle-command.ts'
 
 export interface AccountDependencies {
@@ -57,7 +61,9 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     this.#commands = isShared ? null : new LingeringMailbox(() => deps.connections.openMailbox(account))
     this.settings = {
       archiveFolder: account.archiveFolder,
-      redeliver: (mailbox, folder, uidValidity, uids) => this.#redeliver(mailbox, folder, uidValidity, uids),
+      isLeaseFresh: host.isLeaseFresh,
+      redeliver: (mailbox, folder, uidValidity, uids, headers) =>
+        this.#redeliver(mailbox, folder, uidValidity, uids, headers),
     }
   }
 
@@ -134,13 +140,26 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     })
   }
 
-  /** Publishes messages again, under the dedupe ids that they have. */
-  async #redeliver(mailbox: Mailbox, folder: string, uidValidity: number, uids: readonly number[]): Promise<number> {
+  /** Publishes messages again, under the dedupe ids that they have; the last batch goes along with the result. */
+  async #redeliver(
+    mailbox: Mailbox,
+    folder: string,
+    uidValidity: number,
+    uids: readonly number[],
+    headers: readonly RecordHeader[],
+  ): Promise<Redelivered> {
     const rule = this.#account.receive.find((one) => one.folder === folder)
     const publisher = this.#publisher(folder, rule?.keepRaw ?? false, null)
-    const summaries = await mailbox.fetchSummaries(uids)
-    const { records } = await publisher.prepare(mailbox, uidValidity, summaries, true)
-    await this.#host.commit({ records, source: null })
-    return records.length
+    let count = 0
+    let last: readonly OutgoingRecord[] = []
+    for (const slice of sliceUids(uids)) {
+      for (const batch of planBatches(await mailbox.fetchSummaries(slice), batchBounds)) {
+        if (last.length > 0) await this.#host.commit({ records: last, source: null })
+        const { records } = await publisher.prepare(mailbox, uidValidity, batch, headers)
+        last = records
+        count += records.length
+      }
+    }
+    return { count, records: last }
   }
 }

@@ -44,7 +44,7 @@ export const createMailboxOwner =
       commandsTopic: topics.commands,
       codec,
       openAccounts,
-      settleCommand: (record, host, attempt) => settler.settle(record, host, attempt),
+      settleCommand: (record, host, attempt, mayWait) => settler.settle(record, host, attempt, mayWait),
       replaceTooLarge: (record, error) => {
         const source = typeof record.key === 'string' ? record.key : record.topic
         emit({ type: 'RecordDeadLettered', source, code: error.code, message: error.message })

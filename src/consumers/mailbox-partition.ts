@@ -9,7 +9,7 @@ import type { RecordCodec } from '../avro/codec.ts'
 import type { Checkpoint } from '../avro/records.ts'
 import type { Backoff } from '../backoff.ts'
 import { toPosthornError, type PosthornError } from '../errors.ts'
-import { OffsetTracker } from '../kafka/offset-tracker.ts'
+import { maxRuns, OffsetTracker } from '../kafka/offset-tracker.ts'
 import type { Positions } from '../kafka/partition-ledger.ts'
 import type { PartitionContext, PartitionOwner } from '../kafka/partition-owner.ts'
 import type { ConsumedRecord } from '../kafka/records.ts'
@@ -17,6 +17,8 @@ import { SettlementBatcher, type BatcherOptions, type Settlement } from '../kafk
 import type { Awaited } from '../readiness.ts'
 import { WorkGate } from '../producers/work-gate.ts'
 import { KeyedQueue } from './keyed-queue.ts'
+import type { CommandPlan } from './plan-command.ts'
+import { planKey } from './settle-command.ts'
 import { Slots } from './slots.ts'
 
 /** One account with its connections. */
@@ -36,6 +38,8 @@ export interface MailboxHost {
   commit: (settlement: Settlement) => Promise<void>
   /** False: another worker may own the partition by now, so nothing may be done to a mailbox. */
   isLeaseFresh: () => boolean
+  /** By offset: what commands that are being carried out will do, also those that an earlier owner began. */
+  plans: Map<number, CommandPlan>
   /** By checkpoint key: what earlier owners settled. */
   checkpoints: ReadonlyMap<string, Checkpoint>
   /** Aborted when the partition is let go. */
@@ -49,16 +53,22 @@ export interface MailboxPartitionDependencies {
   /**
    * Carries a command out and says what to write.
    *
+   * @param mayWait false: too much waits already, so that it fails instead of waiting for its server
    * @throws PosthornError retryable: the same attempt may succeed later
    */
-  settleCommand: (record: ConsumedRecord, host: MailboxHost, attempt: number) => Promise<Settlement>
+  settleCommand: (record: ConsumedRecord, host: MailboxHost, attempt: number, mayWait: boolean) => Promise<Settlement>
   replaceTooLarge: BatcherOptions['replaceTooLarge']
   newBackoff: () => Backoff
   onTrouble: (error: PosthornError, retryInMs: number) => void
 }
 
-/** Intake of commands stops at so many unsettled ones and goes on at half of it. */
-const maxWaitingCommands = 200
+/** Intake of commands stops at so many unsettled ones, and goes on at half of it: each may cut a commit's runs once. */
+const maxWaitingCommands = maxRuns
+/**
+ * From here on a server that can't be reached is not waited for: the commands of the partition's other accounts come
+ * through the same intake.
+ */
+const patientUpTo = maxWaitingCommands / 2
 
 export class MailboxPartition implements PartitionOwner {
   readonly #context: PartitionContext
@@ -135,8 +145,12 @@ export class MailboxPartition implements PartitionOwner {
   async #open(): Promise<void> {
     const { codec, openAccounts } = this.#deps
     const checkpoints = new Map<string, Checkpoint>()
+    const plans = new Map<number, CommandPlan>()
     for (const [key, value] of this.#replayed) {
-      if (value !== null) checkpoints.set(key, await codec.decode('Checkpoint', value))
+      if (value === null) continue
+      if (key.startsWith(planKey('')))
+        plans.set(Number(key.slice(planKey('').length)), JSON.parse(value.toString()) as CommandPlan)
+      else checkpoints.set(key, await codec.decode('Checkpoint', value))
     }
     this.#replayed.clear()
     if (this.#abort.signal.aborted) return
@@ -146,6 +160,7 @@ export class MailboxPartition implements PartitionOwner {
       gate: this.#gate,
       commit,
       isLeaseFresh: () => this.#context.isLeaseFresh(),
+      plans,
       checkpoints,
       signal: this.#abort.signal,
     }
@@ -164,7 +179,9 @@ export class MailboxPartition implements PartitionOwner {
     const backoff = newBackoff()
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        await this.#gate.pass(signal, async () => this.#batcher.add(await settleCommand(record, host, attempt)))
+        await this.#gate.pass(signal, async () =>
+          this.#batcher.add(await settleCommand(record, host, attempt, this.#waitingCommands < patientUpTo)),
+        )
         this.#waitingCommands -= 1
         if (this.#waitingCommands === maxWaitingCommands / 2) this.#context.resume(record.topic)
         return

@@ -1,27 +1,60 @@
 /**
- * Carries out one mailbox command on an open connection: find the messages, act on them in batches, report what changed.
+ * Carries out one mailbox command on an open connection: plan it, act in batches, report what changed.
  *
- * Safe to repeat: what a first run already moved or deleted is not found any more, and flags are set, not toggled.
+ * Safe to repeat: the plan is kept before the first action, and a repeat does only what is left of it.
  */
-import type { MailboxCommand, MailboxCommandResult, MessageFilter, MovedMessage } from '../avro/records.ts'
+import type { MailboxCommand, MailboxCommandResult, MovedMessage } from '../avro/records.ts'
 import { PosthornError, toPosthornError } from '../errors.ts'
+import type { OutgoingRecord, RecordHeader } from '../kafka/records.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
-import { everyMessage, type MessageSelector } from '../mail/match-message.ts'
-import { findMatching } from '../producers/select-messages.ts'
+import { fromRanges } from '../producers/checkpoint.ts'
+import { findProgress, planCommand, type CommandPlan, type Progress } from './plan-command.ts'
 
 export type CommandOutcome = Pick<
   MailboxCommandResult,
   'status' | 'matched' | 'changed' | 'moved' | 'toFolder' | 'error'
 >
 
+export interface CommandRun {
+  outcome: CommandOutcome
+  /** To be committed together with the result. */
+  records: readonly OutgoingRecord[]
+}
+
+export interface Redelivered {
+  count: number
+  /** Those that are not committed yet. */
+  records: readonly OutgoingRecord[]
+}
+
 export interface CommandSettings {
   /** Null: SPECIAL-USE `\Archive` (RFC 6154). */
   archiveFolder: string | null
-  /** Publishes messages again. @returns how many */
-  redeliver: (mailbox: Mailbox, folder: string, uidValidity: number, uids: readonly number[]) => Promise<number>
+  /** False: another worker may own the account by now. */
+  isLeaseFresh: () => boolean
+  /** Publishes messages again. */
+  redeliver: (
+    mailbox: Mailbox,
+    folder: string,
+    uidValidity: number,
+    uids: readonly number[],
+    headers: readonly RecordHeader[],
+  ) => Promise<Redelivered>
+}
+
+/** Of this run and earlier ones. */
+export interface CommandMemory {
+  /** What an earlier run planned. */
+  plan: CommandPlan | null
+  /** Commits the plan. */
+  keep: (plan: CommandPlan) => Promise<void>
+  /** The command's own, which go along with redelivered messages. */
+  headers: readonly RecordHeader[]
 }
 
 const defaultBatchSize = 500
+/** Servers bound the length of a command; so many scattered UIDs take about 8,000 bytes (RFC 2683 3.2.1.5). */
+const mostInBatch = 1_000
 
 export const outcomeOfError = (
   status: 'REJECTED' | 'FAILED' | 'PARTIAL',
@@ -34,127 +67,111 @@ export const runMailboxCommand = async (
   mailbox: Mailbox,
   command: MailboxCommand,
   settings: CommandSettings,
-): Promise<CommandOutcome> => {
-  const opened = await mailbox.open(command.fromFolder, { readOnly: command.action === 'REDELIVER' })
+  memory: CommandMemory,
+): Promise<CommandRun> => {
+  const { uidValidity } = await mailbox.open(command.fromFolder, { readOnly: command.action === 'REDELIVER' })
   const { target } = command
-  if ('uids' in target && target.uidValidity !== opened.uidValidity) {
-    const message = `the folder's UIDVALIDITY is ${opened.uidValidity}, the command means ${target.uidValidity}`
-    return outcomeOfError('REJECTED', new PosthornError('IMAP_UIDVALIDITY_CHANGED', message, { stage: 'command' }))
+  if ('uids' in target && target.uidValidity !== uidValidity) {
+    const message = `the folder's UIDVALIDITY is ${uidValidity}, the command means ${target.uidValidity}`
+    const error = new PosthornError('IMAP_UIDVALIDITY_CHANGED', message, { stage: 'command' })
+    return { outcome: outcomeOfError('REJECTED', error), records: [] }
   }
-  const toFolder = await findDestination(mailbox, command, settings)
-  const { uids, missing } = await findTargets(mailbox, target)
-  const found = { matched: uids.length, toFolder }
-  if (uids.length === 0) return { ...found, status: 'NOT_FOUND', changed: 0, moved: [], error: null }
-  if (toFolder !== null && command.createFolder) await mailbox.createFolder(toFolder)
+  const known = memory.plan?.uidValidity === uidValidity ? memory.plan : null
+  const plan = known ?? (await planCommand(mailbox, command, uidValidity, settings.archiveFolder))
+  const uids = fromRanges(plan.uids)
+  const found = { matched: uids.length, toFolder: plan.toFolder }
+  if (uids.length === 0) {
+    return { outcome: { ...found, status: 'NOT_FOUND', changed: 0, moved: [], error: null }, records: [] }
+  }
+  if (command.action === 'REDELIVER') {
+    const { count, records } = await settings.redeliver(mailbox, command.fromFolder, uidValidity, uids, memory.headers)
+    const status = count === uids.length && plan.missing === 0 ? 'DONE' : 'PARTIAL'
+    return { outcome: { ...found, status, changed: count, moved: [], error: null }, records }
+  }
+  if (known === null) await memory.keep(plan)
+  const fresh: Progress = { left: uids, copied: [], moved: [], changed: 0 }
+  const progress = known === null ? fresh : await findProgress(mailbox, command, known)
+  const outcome = await finish(mailbox, command, plan, progress, settings)
+  return { outcome: { ...found, ...outcome }, records: [] }
+}
 
-  const moved: MovedMessage[] = []
-  let changed = 0
-  const size = command.folderSizeLimit ?? defaultBatchSize
-  for (let start = 0; start < uids.length; start += size) {
-    const batch = uids.slice(start, start + size)
-    try {
-      const done = await act(mailbox, command, toFolder, batch, opened.uidValidity, settings)
-      moved.push(...done.moved)
-      changed += done.changed
-    } catch (cause) {
-      const error = toPosthornError(cause, 'command')
-      if (error.retryable) throw error
-      return outcomeOfError(changed > 0 ? 'PARTIAL' : 'FAILED', error, { ...found, changed, moved })
+const finish = async (
+  mailbox: Mailbox,
+  command: MailboxCommand,
+  plan: CommandPlan,
+  progress: Progress,
+  { isLeaseFresh }: CommandSettings,
+): Promise<Omit<CommandOutcome, 'matched' | 'toFolder'>> => {
+  const moved = [...progress.moved]
+  let { changed } = progress
+  const size = Math.min(command.folderSizeLimit ?? defaultBatchSize, mostInBatch)
+  const assertOwned = () => {
+    if (isLeaseFresh()) return
+    throw new PosthornError('KAFKA_UNREACHABLE', 'the consumer group has not answered for a session timeout', {
+      stage: 'command',
+      retryable: true,
+    })
+  }
+  try {
+    for (const batch of inBatches(progress.copied, size)) {
+      assertOwned()
+      await mailbox.deleteExactly(batch.map(({ fromUid }) => fromUid))
+      moved.push(...batch)
+      changed += batch.length
     }
+    for (const batch of inBatches(progress.left, size)) {
+      assertOwned()
+      const done = await act(mailbox, command, plan.toFolder ?? '', batch)
+      moved.push(...(done ?? []))
+      changed += done?.length ?? batch.length
+    }
+  } catch (cause) {
+    const error = toPosthornError(cause, 'command')
+    if (error.retryable) throw error
+    const { code, message } = error
+    return { status: changed > 0 ? 'PARTIAL' : 'FAILED', changed, moved, error: { code, message } }
   }
-  const isWhole = missing === 0 && changed === uids.length
-  return { ...found, status: isWhole ? 'DONE' : 'PARTIAL', changed, moved, error: null }
+  const isWhole = plan.missing === 0 && changed === fromRanges(plan.uids).length
+  return { status: isWhole ? 'DONE' : 'PARTIAL', changed, moved, error: null }
 }
 
-const findDestination = async (
-  mailbox: Mailbox,
-  { action, toFolder }: MailboxCommand,
-  { archiveFolder }: CommandSettings,
-): Promise<string | null> => {
-  if (action === 'MOVE' || action === 'COPY') return toFolder
-  if (action !== 'ARCHIVE') return null
-  const folder = toFolder ?? archiveFolder ?? (await mailbox.findSpecialFolder('\\Archive'))
-  if (folder !== null) return folder
-  throw new PosthornError('IMAP_FOLDER_MISSING', 'the account has no archive folder', {
-    stage: 'command',
-    action: 'Set archiveFolder for the account, or name toFolder in the command.',
-  })
-}
+const inBatches = <T>(items: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
 
-const findTargets = async (
-  mailbox: Mailbox,
-  target: MailboxCommand['target'],
-): Promise<{ uids: number[]; missing: number }> => {
-  const present = await mailbox.searchUids({}, 1)
-  if ('all' in target) return { uids: target.all ? present : [], missing: 0 }
-  if ('uids' in target) {
-    const wanted = new Set(target.uids)
-    const uids = present.filter((uid) => wanted.has(uid))
-    return { uids, missing: wanted.size - uids.length }
-  }
-  if ('filter' in target) {
-    return { uids: await findMatching(mailbox, present, toSelector(target.filter)), missing: 0 }
-  }
-  const uids = new Set<number>()
-  let missing = 0
-  for (const messageId of new Set(target.messageIds)) {
-    const found = await mailbox.searchUids({ messageId }, 1)
-    if (found.length === 0) missing += 1
-    for (const uid of found) uids.add(uid)
-  }
-  return { uids: [...uids].sort((a, b) => a - b), missing }
-}
-
-const toSelector = (filter: MessageFilter): MessageSelector => ({
-  ...everyMessage,
-  subject: filter.subject,
-  from: filter.from,
-  to: filter.to,
-  unread: filter.seen === null ? null : !filter.seen,
-  sinceMs: filter.since,
-  beforeMs: filter.before,
-  largerThanBytes: filter.larger,
-  smallerThanBytes: filter.smaller,
-})
-
+/** @returns what was transferred; null: nothing is by this action */
 const act = async (
   mailbox: Mailbox,
-  { action, flags, fromFolder }: MailboxCommand,
-  toFolder: string | null,
+  { action, flags }: MailboxCommand,
+  toFolder: string,
   uids: readonly number[],
-  uidValidity: number,
-  settings: CommandSettings,
-): Promise<{ moved: MovedMessage[]; changed: number }> => {
+): Promise<MovedMessage[] | null> => {
   switch (action) {
     case 'MOVE':
     case 'ARCHIVE':
-      return transferred(await mailbox.move(uids, toFolder ?? ''))
+      return transferred(await mailbox.move(uids, toFolder))
     case 'COPY':
-      return transferred(await mailbox.copy(uids, toFolder ?? ''))
+      return transferred(await mailbox.copy(uids, toFolder))
     case 'DELETE':
       await mailbox.deleteExactly(uids)
-      break
+      return null
     case 'ADD_FLAGS':
       await mailbox.addFlags(uids, flags)
-      break
+      return null
     case 'REMOVE_FLAGS':
       await mailbox.removeFlags(uids, flags)
-      break
+      return null
     case 'MARK_SEEN':
       await mailbox.addFlags(uids, ['\\Seen'])
-      break
+      return null
     case 'MARK_UNSEEN':
       await mailbox.removeFlags(uids, ['\\Seen'])
-      break
+      return null
     case 'REDELIVER':
-      return { moved: [], changed: await settings.redeliver(mailbox, fromFolder, uidValidity, uids) }
+      throw new Error('redelivery does nothing to the mailbox')
     default:
-      action satisfies never
+      return action satisfies never
   }
-  return { moved: [], changed: uids.length }
 }
 
-const transferred = (newUids: ReadonlyMap<number, number | null>) => {
-  const moved = [...newUids].map(([fromUid, toUid]) => ({ fromUid, toUid }))
-  return { moved, changed: moved.length }
-}
+const transferred = (newUids: ReadonlyMap<number, number | null>): MovedMessage[] =>
+  [...newUids].map(([fromUid, toUid]) => ({ fromUid, toUid }))

@@ -8,11 +8,12 @@ import type { TopicsConfig } from '../config/config.ts'
 import { PosthornError, toPosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { buildDeadLetter } from '../kafka/dead-letter.ts'
-import { sourceOf, type ConsumedRecord, type OutgoingRecord } from '../kafka/records.ts'
+import { header, sourceOf, type ConsumedRecord, type OutgoingRecord, type RecordHeader } from '../kafka/records.ts'
 import type { Settlement } from '../kafka/settlement-batcher.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import type { MailboxHost } from './mailbox-partition.ts'
-import { outcomeOfError, runMailboxCommand, type CommandOutcome, type CommandSettings } from './run-mailbox-command.ts'
+import type { CommandPlan } from './plan-command.ts'
+import { outcomeOfError, runMailboxCommand, type CommandRun, type CommandSettings } from './run-mailbox-command.ts'
 import { validateCommand } from './validate-command.ts'
 
 /** The mailbox side of an account, as commands need it. */
@@ -37,6 +38,16 @@ export interface CommandDependencies {
 
 const maxUnforeseen = 5
 
+/** Marks a command that came in another account's partition and was passed on; it is passed on once. */
+const forwardedHeader = 'posthorn-forwarded'
+
+/** Key of the plan of a command that is being carried out, in the checkpoints topic. */
+export const planKey = (offset: number | ''): string => `#command/${offset}`
+
+/** W3C Trace Context 3: what follows from the command carries on its trace. */
+const traceHeaders = ({ headers }: ConsumedRecord): RecordHeader[] =>
+  headers.filter(({ name }) => name === 'traceparent' || name === 'tracestate')
+
 export class CommandSettler {
   readonly #deps: CommandDependencies
 
@@ -46,9 +57,10 @@ export class CommandSettler {
 
   /**
    * @param attempt from 1; an error that nobody foresaw is tried a few times, an unreachable server is waited for
+   * @param mayWait false: too much waits already, so the command fails instead of waiting for its server
    * @throws PosthornError retryable: nothing was decided, call again later
    */
-  async settle(record: ConsumedRecord, host: MailboxHost, attempt: number): Promise<Settlement> {
+  async settle(record: ConsumedRecord, host: MailboxHost, attempt: number, mayWait: boolean): Promise<Settlement> {
     const source = { topic: record.topic, offset: record.offset }
     let command: MailboxCommand
     try {
@@ -58,19 +70,38 @@ export class CommandSettler {
       if (error.retryable) throw error
       return { records: [this.#deadLetter(record, error)], source }
     }
-    let account: CommandAccount
+    let account: CommandAccount | null
     try {
-      account = this.#check(command, host)
+      account = this.#check(command, record, host)
     } catch (cause) {
       const error = toPosthornError(cause, 'validate')
-      const result = await this.#result(command, outcomeOfError('REJECTED', error))
-      return { records: [result, this.#deadLetter(record, error)], source }
+      const result = await this.#result(command, record, { outcome: outcomeOfError('REJECTED', error), records: [] })
+      return { records: [...result, this.#deadLetter(record, error)], source }
     }
-    const outcome = await this.#carryOut(command, account, attempt)
-    return { records: [await this.#result(command, outcome)], source }
+    if (account === null) return { records: [this.#forward(command, record)], source }
+    const run = await this.#carryOut(command, account, record, host, { attempt, mayWait })
+    const result = await this.#result(command, record, run)
+    return { records: host.plans.delete(record.offset) ? [...result, this.#plan(record, null)] : result, source }
   }
 
-  #check(command: MailboxCommand, host: MailboxHost): CommandAccount {
+  /** A producer with another partitioner than Kafka's own, or without a key, put it where it does not belong. */
+  #forward({ account }: MailboxCommand, record: ConsumedRecord): OutgoingRecord {
+    return {
+      topic: record.topic,
+      partition: this.#deps.partitionOf(account),
+      key: account,
+      value: record.value,
+      headers: [...record.headers, header(forwardedHeader, sourceOf(record))],
+    }
+  }
+
+  #plan({ partition, offset }: ConsumedRecord, plan: CommandPlan | null): OutgoingRecord {
+    const value = plan === null ? null : Buffer.from(JSON.stringify(plan))
+    return { topic: this.#deps.topics.checkpoints, partition, key: planKey(offset), value }
+  }
+
+  /** @returns null: it belongs to another partition */
+  #check(command: MailboxCommand, record: ConsumedRecord, host: MailboxHost): CommandAccount | null {
     validateCommand(command)
     const { isKnown, partitionOf, account } = this.#deps
     const name = JSON.stringify(command.account)
@@ -82,30 +113,46 @@ export class CommandSettler {
     }
     const owned = account(command.account)
     if (owned !== null) return owned
+    if (!record.headers.some(({ name: header }) => header === forwardedHeader)) return null
     const message = `the record is in partition ${host.partition}, but account ${name} belongs to partition ${partitionOf(command.account)}`
     throw new PosthornError('COMMAND_INVALID', message, {
       stage: 'validate',
-      action: "Use the account as the record's key and Kafka's default (murmur2) partitioner.",
+      action: 'See that every worker has the same accounts, and that the commands topic was not given more partitions.',
     })
   }
 
-  async #carryOut(command: MailboxCommand, account: CommandAccount, attempt: number): Promise<CommandOutcome> {
+  async #carryOut(
+    command: MailboxCommand,
+    account: CommandAccount,
+    record: ConsumedRecord,
+    host: MailboxHost,
+    { attempt, mayWait }: { attempt: number; mayWait: boolean },
+  ): Promise<CommandRun> {
+    const memory = {
+      plan: host.plans.get(record.offset) ?? null,
+      keep: (plan: CommandPlan) => {
+        host.plans.set(record.offset, plan)
+        return host.commit({ records: [this.#plan(record, plan)], source: null })
+      },
+      headers: traceHeaders(record),
+    }
     try {
-      return await account.withMailbox((mailbox) => runMailboxCommand(mailbox, command, account.settings))
+      return await account.withMailbox((mailbox) => runMailboxCommand(mailbox, command, account.settings, memory))
     } catch (cause) {
       const error = toPosthornError(cause, 'command')
-      if (error.retryable && (error.code !== 'INTERNAL' || attempt < maxUnforeseen)) throw error
-      return outcomeOfError('FAILED', error)
+      const isWorthWaiting = error.code === 'INTERNAL' ? attempt < maxUnforeseen : mayWait
+      if (error.retryable && isWorthWaiting) throw error
+      return { outcome: outcomeOfError('FAILED', error), records: [] }
     }
   }
 
-  async #result(command: MailboxCommand, outcome: CommandOutcome): Promise<OutgoingRecord> {
+  async #result(command: MailboxCommand, record: ConsumedRecord, run: CommandRun): Promise<OutgoingRecord[]> {
     const { codec, topics, emit, now } = this.#deps
     const { id, account, action, fromFolder } = command
-    const result: MailboxCommandResult = { id, account, action, fromFolder, completedAt: now(), ...outcome }
+    const result: MailboxCommandResult = { id, account, action, fromFolder, completedAt: now(), ...run.outcome }
     emit({ type: 'CommandSettled', account, id, action, status: result.status, changed: result.changed })
     const value = await codec.encode('MailboxCommandResult', result, topics.commandResults)
-    return { topic: topics.commandResults, key: id, value }
+    return [...run.records, { topic: topics.commandResults, key: id, value, headers: traceHeaders(record) }]
   }
 
   #deadLetter(record: ConsumedRecord, error: PosthornError): OutgoingRecord {

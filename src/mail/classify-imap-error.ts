@@ -66,6 +66,7 @@ const byCode: Readonly<Record<string, Verdict>> = {
   NoConnection: lost,
   EConnectionClosed: lost,
   StateLogout: lost,
+  NotFound: { code: 'IMAP_FOLDER_MISSING', retryable: false },
   ETIMEOUT: timedOut,
   LockTimeout: timedOut,
   ETHROTTLE: { code: 'IMAP_COMMAND_FAILED', retryable: true, action: 'The server asks for fewer requests.' },

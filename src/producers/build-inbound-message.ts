@@ -1,6 +1,6 @@
 /** The record of a received message (pure). */
 import type { InboundAttachment, InboundMessage, ObjectRef } from '../avro/records.ts'
-import { header, type OutgoingRecord } from '../kafka/records.ts'
+import { header, type OutgoingRecord, type RecordHeader } from '../kafka/records.ts'
 import type { ParsedMessage } from '../mail/message.ts'
 import { buildDedupeId } from './dedupe-id.ts'
 import { matchReport } from './match-report.ts'
@@ -69,15 +69,18 @@ export const buildInboundMessage = (
   defects: parsed.defects,
 })
 
-/** `value`: the message, encoded. `redelivered`: it was asked for again by a command. */
+/** `value`: the message, encoded. `redelivery`: headers of the command that asked for it again. */
 export const buildInboundRecord = (
   topic: string,
   message: InboundMessage,
   value: Buffer,
-  redelivered = false,
+  redelivery: readonly RecordHeader[] | null = null,
 ): OutgoingRecord => ({
   topic,
   key: message.dedupeId,
   value,
-  headers: [...buildTrackedProperties(message), ...(redelivered ? [header('mail-redelivered', 'true')] : [])],
+  headers: [
+    ...buildTrackedProperties(message),
+    ...(redelivery === null ? [] : [header('mail-redelivered', 'true'), ...redelivery]),
+  ],
 })

@@ -3,6 +3,9 @@ export interface BatchBounds {
   maxBytes: number
 }
 
+/** What is held in memory at once; a larger message is streamed. */
+export const batchBounds: BatchBounds = { maxMessages: 100, maxBytes: 8 * 1_048_576 }
+
 /**
  * Cuts messages (ascending by UID) into batches (pure). A batch keeps within both bounds; a message above the bytes
  * has a batch of its own, since it is streamed instead of held in memory.

@@ -10,7 +10,7 @@ import type { TopicsConfig } from '../config/config.ts'
 import { PosthornError, toPosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { deadLetterHeaders } from '../kafka/dead-letter.ts'
-import { header, type OutgoingRecord } from '../kafka/records.ts'
+import { header, type OutgoingRecord, type RecordHeader } from '../kafka/records.ts'
 import type { Mailbox, MessageSummary } from '../mail/mailbox.ts'
 import type { MessagePlace } from '../mail/object-key.ts'
 import { buildInboundMessage, buildInboundRecord, type ServerFacts } from './build-inbound-message.ts'
@@ -60,14 +60,14 @@ export class MessagePublisher {
   }
 
   /**
-   * @param redelivered the records say that a command asked for them
+   * @param redelivery the records say that a command asked for them, and carry these headers of it; null: nobody asked
    * @throws PosthornError retryable: nothing is lost, come back later
    */
   async prepare(
     mailbox: Mailbox,
     uidValidity: number,
     batch: readonly MessageSummary[],
-    redelivered = false,
+    redelivery: readonly RecordHeader[] | null = null,
   ): Promise<Prepared> {
     const records = new Map<number, OutgoingRecord>()
     const published: number[] = []
@@ -80,7 +80,7 @@ export class MessagePublisher {
     ) => {
       const { uid } = summary
       try {
-        const record = await this.#build(this.#facts(summary, uidValidity), await store(), raw, redelivered)
+        const record = await this.#build(this.#facts(summary, uidValidity), await store(), raw, redelivery)
         if (record === null) return
         records.set(uid, record)
         published.push(uid)
@@ -168,13 +168,13 @@ export class MessagePublisher {
     facts: ServerFacts,
     { parsed, stored }: StoredMessage,
     raw: () => Promise<ObjectRef>,
-    redelivered: boolean,
+    redelivery: readonly RecordHeader[] | null,
   ): Promise<OutgoingRecord | null> {
     const { codec, topics, hasAttachment } = this.#deps
-    if (!redelivered && hasAttachment !== null && stored.attachments.length > 0 !== hasAttachment) return null
+    if (redelivery === null && hasAttachment !== null && stored.attachments.length > 0 !== hasAttachment) return null
     const message = buildInboundMessage(facts, parsed, stored, this.#deps.accounts)
     const value = await codec.encode('InboundMessage', message, topics.inbound)
-    const record = buildInboundRecord(topics.inbound, message, value, redelivered)
+    const record = buildInboundRecord(topics.inbound, message, value, redelivery)
     if (value.length < largeRecordBytes) return record
     const error = new PosthornError('RECORD_TOO_LARGE', `the record has ${value.length} bytes`, {
       stage: 'publish',

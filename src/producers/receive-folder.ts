@@ -21,7 +21,7 @@ import { advance, dropAfterRead, fromRanges } from './checkpoint.ts'
 import { buildCheckpointKey } from './dedupe-id.ts'
 import { establishCheckpoint } from './establish-checkpoint.ts'
 import { blame, charge, mostAttempts, mostPending, nextDueAt, settle, whatIsDue } from './pending-messages.ts'
-import { planBatches } from './plan-batches.ts'
+import { batchBounds, planBatches } from './plan-batches.ts'
 import type { MessagePublisher } from './publish-message.ts'
 import { remember } from './renumbering.ts'
 import { runAfterRead } from './run-after-read.ts'
@@ -43,9 +43,6 @@ export interface FolderDependencies {
   emit: Emit
   now: () => number
 }
-
-/** What is held in memory at once; a larger message is streamed. */
-const batchBounds = { maxMessages: 100, maxBytes: 8 * 1_048_576 }
 
 export class FolderReceiver {
   readonly #deps: FolderDependencies

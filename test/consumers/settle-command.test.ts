@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { MailboxCommand } from '../../src/avro/records.ts'
+import type { TopicsConfig } from '../../src/config/config.ts'
+import type { MailboxHost } from '../../src/consumers/mailbox-partition.ts'
+import type { CommandPlan } from '../../src/consumers/plan-command.ts'
+import { CommandSettler, type CommandAccount } from '../../src/consumers/settle-command.ts'
+import { PosthornError } from '../../src/errors.ts'
+import { header, type ConsumedRecord, type OutgoingRecord } from '../../src/kafka/records.ts'
+import { WorkGate } from '../../src/producers/work-gate.ts'
+import { codec, headerOf } from '../support/kafka.ts'
+
+const topics = { commands: 'commands', commandResults: 'results', deadLetters: 'dead', checkpoints: 'state' }
+const trace = header('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
+
+const commandWith = (changes: Partial<MailboxCommand> = {}): MailboxCommand => ({
+  id: 'c1',
+  account: 'mine',
+  action: 'MARK_SEEN',
+  fromFolder: 'INBOX',
+  toFolder: null,
+  createFolder: true,
+  flags: [],
+  target: { all: true },
+  folderSizeLimit: null,
+  ...changes,
+})
+
+const recordOf = async (command: MailboxCommand, headers = [trace]): Promise<ConsumedRecord> => ({
+  topic: 'commands',
+  partition: 0,
+  offset: 7,
+  timestamp: 0,
+  key: null,
+  value: await codec.encode('MailboxCommand', command, 'commands'),
+  headers,
+})
+
+const setUp = (withMailbox: () => Promise<never>) => {
+  const committed: OutgoingRecord[] = []
+  const host: MailboxHost = {
+    partition: 0,
+    gate: new WorkGate(),
+    commit: async ({ records }) => void committed.push(...records),
+    isLeaseFresh: () => true,
+    plans: new Map<number, CommandPlan>(),
+    checkpoints: new Map(),
+    signal: new AbortController().signal,
+  }
+  const account = { settings: {}, withMailbox } as unknown as CommandAccount
+  const settler = new CommandSettler({
+    codec,
+    topics: topics as TopicsConfig,
+    isKnown: (name) => name !== 'unknown',
+    account: (name) => (name === 'mine' ? account : null),
+    partitionOf: (name) => (name === 'mine' ? 0 : 3),
+    emit: () => undefined,
+    now: () => 1,
+  })
+  return { settler, host, committed }
+}
+
+const unreachable = () =>
+  Promise.reject(new PosthornError('IMAP_UNREACHABLE', 'no', { stage: 'connect', retryable: true }))
+
+test('a command in the wrong partition is passed on once, unchanged, with its trace', async () => {
+  const { settler, host } = setUp(unreachable)
+  const record = await recordOf(commandWith({ account: 'theirs' }))
+  const { records, source } = await settler.settle(record, host, 1, true)
+  const [forwarded, ...more] = records
+  assert.equal(more.length, 0)
+  assert.deepEqual([forwarded?.topic, forwarded?.partition, forwarded?.key], ['commands', 3, 'theirs'])
+  assert.deepEqual(forwarded?.value, record.value)
+  assert.deepEqual(source, { topic: 'commands', offset: 7 })
+
+  const again = await settler.settle({ ...record, headers: forwarded?.headers ?? [] }, host, 1, true)
+  assert.deepEqual(
+    again.records.map(({ topic }) => topic),
+    ['results', 'dead'],
+    'a loop is refused',
+  )
+})
+
+test('an invalid command is a dead letter with a REJECTED result, both with the trace', async () => {
+  const { settler, host } = setUp(unreachable)
+  for (const changes of [{ account: 'unknown' }, { action: 'MOVE' as const }]) {
+    const { records } = await settler.settle(await recordOf(commandWith(changes)), host, 1, true)
+    const [result, letter] = records
+    assert.equal((await codec.decode('MailboxCommandResult', result?.value ?? null)).status, 'REJECTED')
+    assert.equal(letter?.topic, 'dead')
+    for (const record of records)
+      assert.equal(headerOf({ headers: record.headers ?? [] }, 'traceparent'), trace.value.toString())
+  }
+})
+
+test('an unreachable server is waited for, but not when too much waits already', async () => {
+  const { settler, host } = setUp(unreachable)
+  const record = await recordOf(commandWith())
+  await assert.rejects(settler.settle(record, host, 1_000, true), { code: 'IMAP_UNREACHABLE' })
+  const { records } = await settler.settle(record, host, 1, false)
+  const { status, error } = await codec.decode('MailboxCommandResult', records[0]?.value ?? null)
+  assert.deepEqual([status, error?.code], ['FAILED', 'IMAP_UNREACHABLE'])
+})
+
+test('an error that nobody foresaw is tried five times, then told', async () => {
+  const { settler, host } = setUp(() => Promise.reject(new TypeError('what?')))
+  const record = await recordOf(commandWith())
+  for (const attempt of [1, 4]) await assert.rejects(settler.settle(record, host, attempt, true), { code: 'INTERNAL' })
+  const { records } = await settler.settle(record, host, 5, true)
+  assert.equal((await codec.decode('MailboxCommandResult', records[0]?.value ?? null)).status, 'FAILED')
+})
+
+test('the plan of a command is dropped together with its result', async () => {
+  const { settler, host } = setUp(() =>
+    Promise.reject(new PosthornError('IMAP_FOLDER_MISSING', 'no', { stage: 'select' })),
+  )
+  host.plans.set(7, { uidValidity: 1, uids: [], missing: 0, toFolder: null, toUidNext: null, fingerprints: {} })
+  const { records } = await settler.settle(await recordOf(commandWith()), host, 1, true)
+  assert.deepEqual(
+    records.map(({ topic, key, value }) => [topic, key, value === null]),
+    [
+      ['results', 'c1', false],
+      ['state', '#command/7', true],
+    ],
+  )
+})
