@@ -75,5 +75,5 @@ test('an object goes below the path of the endpoint, over TLS that is verified, 
   })
   assert.equal((await trusting.put(object)).versionId, 'v1')
   assert.deepEqual(seen, [{ path: '/base/mail/a%20b/%C3%BC/0-it%27s%20%281%29.pdf', body: 'content' }])
-  await assert.rejects(strange.put(object), { code: 'STORAGE_UNREACHABLE', retryable: false })
+  await assert.rejects(strange.put(object), { code: 'TLS_UNTRUSTED', retryable: true })
 })
