@@ -23,7 +23,7 @@ type PasswordLogin = 'AUTH=PLAIN' | 'AUTH=LOGIN' | 'AUTH=CRAM-MD5' | 'LOGIN'
 
 /** CRAM-MD5 shows the password to nobody, which counts only where somebody could look. */
 const orders: Readonly<Record<'encrypted' | 'clear', readonly PasswordLogin[]>> = {
-  encrypted: ['AUTH=PLAIN', 'AUTH=LOGIN', 'LOGIN', 'AUTH=CRAM-MD5'],
+  encrypted: ['AUTH=PLAIN', 'AUTH=LOGIN', 'AUTH=CRAM-MD5', 'LOGIN'],
   clear: ['AUTH=CRAM-MD5', 'AUTH=PLAIN', 'AUTH=LOGIN', 'LOGIN'],
 }
 
@@ -58,6 +58,18 @@ export const answerCramMd5 = (user: string, password: string, challenge: string)
 
 interface Continuation {
   attributes?: readonly { value?: unknown }[]
+}
+
+interface CommandFailure {
+  responseStatus?: unknown
+  response?: { attributes?: readonly { section?: readonly { value?: unknown }[] }[] }
+}
+
+/** Says of a refused command what imapflow says of the logins that it makes itself. */
+const asRefusedLogin = (error: CommandFailure): never => {
+  const isRefusal = error.responseStatus === 'NO' || error.responseStatus === 'BAD'
+  const serverResponseCode = error.response?.attributes?.[0]?.section?.[0]?.value
+  throw Object.assign(error, isRefusal ? { authenticationFailed: true, serverResponseCode } : {})
 }
 
 interface FlowSeam {
@@ -98,14 +110,16 @@ export const prepareLogin = (
   const loginByCramMd5 = async (user: string, password: string): Promise<void> => {
     let answered = false
     seam.expectCapabilityUpdate = true
-    const done = await seam.exec('AUTHENTICATE', [{ type: 'ATOM', value: 'CRAM-MD5' }], {
-      onPlusTag: async ({ attributes }) => {
-        const challenge = attributes?.[0]?.value
-        // RFC 9051 6.2.2: `*` cancels; the server then refuses the command.
-        seam.write(answered || typeof challenge !== 'string' ? '*' : answerCramMd5(user, password, challenge))
-        answered = true
-      },
-    })
+    const done = await seam
+      .exec('AUTHENTICATE', [{ type: 'ATOM', value: 'CRAM-MD5' }], {
+        onPlusTag: async ({ attributes }) => {
+          const challenge = attributes?.[0]?.value
+          // RFC 9051 6.2.2: `*` cancels; the server then refuses the command.
+          seam.write(answered || typeof challenge !== 'string' ? '*' : answerCramMd5(user, password, challenge))
+          answered = true
+        },
+      })
+      .catch(asRefusedLogin)
     done.next()
     seam.authenticated = user
     await seam.setAuthenticationState()

@@ -159,3 +159,26 @@ void test('the extensions of a real server are seen, its login is checked', asyn
   assert.equal(facts.mechanism, 'PLAIN')
   await assert.rejects(verifySmtp({ ...options, auth: login('wrong') }), { code: 'SMTP_AUTHENTICATION_FAILED' })
 })
+
+void describe('passwords that are no plain words', { concurrency: 4 }, () => {
+  const user = 'jörg+a=b,c@example.com'
+  for (const method of ['PLAIN', 'LOGIN', 'CRAM-MD5']) {
+    for (const secret of ['pässwörd € 😀', `"quo\\ted" {5} =?'`, 'p'.repeat(4_000)]) {
+      void test(`${method} carries ${secret.length > 50 ? 'one of 4,000 characters' : secret} as it is`, async (t) => {
+        const server = await startRealServer(t, {
+          pair: certificates.server,
+          secure: true,
+          authMethods: [method],
+          onAuth: ({ username, password, validatePassword }, _, done) => {
+            const isRight = method === 'CRAM-MD5' ? validatePassword(secret) : password === secret
+            if (username === user && isRight) done(null, { user })
+            else done(Object.assign(new Error('wrong'), { responseCode: 535 }))
+          },
+        })
+        const auth = { method: 'password', user, password: new Secret(secret) } as const
+        const facts = await verifySmtp(senderOptions(server.port, { ...encrypted(), security: 'tls', auth }))
+        assert.equal(facts.mechanism, method)
+      })
+    }
+  }
+})

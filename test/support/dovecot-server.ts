@@ -107,7 +107,12 @@ const writeConfiguration = (
     `ssl_cert = <${root}/server.pem`,
     `ssl_key = <${root}/server.key`,
     ...(clientCertificates
-      ? [`ssl_ca = <${root}/ca.pem`, 'ssl_verify_client_cert = yes', 'auth_ssl_require_client_cert = yes']
+      ? [
+          `ssl_ca = <${root}/ca.pem`,
+          'ssl_verify_client_cert = yes',
+          'ssl_require_crl = no',
+          'auth_ssl_require_client_cert = yes',
+        ]
       : []),
     'service imap-login {',
     '  service_count = 0',
