@@ -46,6 +46,7 @@ export const compileKafka = (source: KafkaSource, compilation: Compilation): Kaf
     sasl: source.sasl === undefined ? null : compileSasl(source.sasl, compilation),
     group: source.group,
     sessionTimeoutMs: source.sessionTimeout,
+    compression: source.compression,
     topics: { ...source.topics, replication: source.topics.replication ?? null },
   }
 }

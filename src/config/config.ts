@@ -46,6 +46,8 @@ export interface KafkaConfig {
   readonly group: string
   /** Silence after which the group gives a worker up. */
   readonly sessionTimeoutMs: number
+  /** Of the record batches that are written; all are read. */
+  readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   readonly topics: TopicsConfig
 }
 

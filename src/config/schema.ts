@@ -73,6 +73,9 @@ const kafka = z.strictObject({
     .describe(
       'Silence after which the group gives a worker up and another takes its partitions over. Brokers take 6 s or more.',
     ),
+  compression: oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd')
+    .prefault('none')
+    .describe('Codec of the records that Posthorn writes; it reads all of them.'),
   topics: topics.prefault({}).describe('Names of the topics, and how missing ones are created.'),
 })
 

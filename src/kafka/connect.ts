@@ -1,12 +1,22 @@
-import { Kafka, logLevel, Partitioners, type Producer, type ProducerConfig, type SASLOptions } from 'kafkajs'
+import {
+  Kafka,
+  logLevel,
+  Partitioners,
+  type CompressionTypes,
+  type Producer,
+  type ProducerConfig,
+  type SASLOptions,
+  type Sender,
+} from 'kafkajs'
 import type { KafkaConfig, KafkaSaslConfig, OAuth2Config } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import { tlsOptions } from '../tls-options.ts'
+import { compressionTypes, registerCodecs } from './compression/codecs.ts'
 import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
 import { rememberCoordinators } from './remember-coordinators.ts'
 
 /** What it takes to reach a cluster. */
-export type KafkaEndpoint = Pick<KafkaConfig, 'brokers' | 'tls' | 'sasl'>
+export type KafkaEndpoint = Pick<KafkaConfig, 'brokers' | 'tls' | 'sasl'> & Partial<Pick<KafkaConfig, 'compression'>>
 
 export interface ConnectOptions {
   clientId: string
@@ -44,16 +54,37 @@ const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchT
   }
 }
 
-/** Every producer hashes keys as the Java client does, whoever makes it; kafkajs warns where that is not said. */
+const compressing = <T extends Sender>(sender: T, compression: CompressionTypes): T => ({
+  ...sender,
+  send: (record) => sender.send({ compression, ...record }),
+  sendBatch: (batch) => sender.sendBatch({ compression, ...batch }),
+})
+
+/**
+ * Every producer, whoever makes it, hashes keys as the Java client does (kafkajs warns where that is not said) and writes
+ * with the codec that is configured.
+ */
 class PosthornKafka extends Kafka {
+  readonly #compression: CompressionTypes
+
+  constructor(config: ConstructorParameters<typeof Kafka>[0], compression: CompressionTypes) {
+    super(config)
+    this.#compression = compression
+  }
+
   override producer(config: ProducerConfig = {}): Producer {
-    return super.producer({ createPartitioner: Partitioners.DefaultPartitioner, ...config })
+    const producer = super.producer({ createPartitioner: Partitioners.DefaultPartitioner, ...config })
+    return {
+      ...compressing(producer, this.#compression),
+      transaction: async () => compressing(await producer.transaction(), this.#compression),
+    }
   }
 }
 
 /** Makes the client; nothing is connected before a producer, consumer or admin of it is. */
-export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: ConnectOptions): Kafka => {
-  const kafka = new PosthornKafka({
+export const createKafka = ({ brokers, tls, sasl, compression }: KafkaEndpoint, options: ConnectOptions): Kafka => {
+  registerCodecs()
+  const config = {
     brokers: [...brokers],
     clientId: options.clientId,
     ...(tls === null ? {} : { ssl: tlsOptions(tls) }),
@@ -64,7 +95,8 @@ export const createKafka = ({ brokers, tls, sasl }: KafkaEndpoint, options: Conn
     retry: patience[options.patience],
     logLevel: logLevel.WARN,
     logCreator: bridgeKafkaLog(options.log),
-  })
+  }
+  const kafka = new PosthornKafka(config, compressionTypes[compression ?? 'none'])
   rememberCoordinators(kafka)
   return kafka
 }

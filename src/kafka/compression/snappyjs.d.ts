@@ -1,0 +1,8 @@
+declare module 'snappyjs' {
+  const snappy: {
+    compress(content: Buffer): Buffer
+    /** @throws Error */
+    uncompress(input: Buffer): Buffer
+  }
+  export default snappy
+}
