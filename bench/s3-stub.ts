@@ -2,16 +2,28 @@
  * An object store for benchmarks, as a process of its own: speaks S3 and does nothing else, so that the client is what is
  * measured. Keeps objects in memory; the caller reads them back afterwards. Prints its port.
  *
- * Whole objects, multipart uploads, copies, reads, deletes, lists of uploads; no signature is checked.
+ * Whole objects, multipart uploads, copies, reads, deletes, lists of uploads; no signature is checked. With the argument
+ * `digests` it keeps only the SHA-256 of each object, for gigabytes of mail: `GET /` tells them all, and how many uploads
+ * are unfinished.
  */
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 
+const keepsDigests = process.argv[2] === 'digests'
 const objects = new Map<string, Buffer[]>()
 const uploads = new Map<string, { path: string; parts: Map<number, Buffer[]> }>()
+const digests = new Map<string, string>()
 let begun = 0
+
+const keep = (path: string, chunks: Buffer[]): void => {
+  if (!keepsDigests) return void objects.set(path, chunks)
+  const hash = createHash('sha256')
+  for (const chunk of chunks) hash.update(chunk)
+  digests.set(path, hash.digest('hex'))
+}
 
 const answer = (response: ServerResponse, status: number, xml = '', headers: Record<string, string> = {}): void => {
   response.writeHead(status, { etag: '"e"', 'content-length': String(Buffer.byteLength(xml)), ...headers }).end(xml)
@@ -31,8 +43,8 @@ const put = (path: string, query: URLSearchParams, copied: string | undefined, b
   const upload = uploads.get(query.get('uploadId') ?? '')
   if (upload !== undefined) upload.parts.set(Number(query.get('partNumber')), body)
   else if (query.has('uploadId')) return false
-  else if (copied === undefined) objects.set(path, body)
-  else objects.set(path, objects.get(`/${decodeURIComponent(copied).replace(/^\//, '')}`) ?? [])
+  else if (copied === undefined) keep(path, body)
+  else if (!keepsDigests) objects.set(path, objects.get(`/${decodeURIComponent(copied).replace(/^\//, '')}`) ?? [])
   return true
 }
 
@@ -46,7 +58,7 @@ const post = (path: string, query: URLSearchParams): string | null => {
   const upload = uploads.get(id)
   if (upload === undefined) return null
   uploads.delete(id)
-  objects.set(
+  keep(
     path,
     [...upload.parts].sort(([a], [b]) => a - b).flatMap(([, part]) => part),
   )
@@ -84,6 +96,9 @@ const handle = async (request: IncomingMessage, response: ServerResponse): Promi
       return answer(response, 204)
     }
     default: {
+      if (path === '/') {
+        return answer(response, 200, JSON.stringify({ unfinished: uploads.size, digests: Object.fromEntries(digests) }))
+      }
       if (searchParams.has('uploads')) return answer(response, 200, listUploads())
       const found = objects.get(path)
       if (found === undefined) return refuse(response, 404, 'NoSuchKey')

@@ -21,7 +21,11 @@ import { PosthornError } from './errors.ts'
 import type { TokenSource } from './mail/access-tokens.ts'
 import { createAccountConnections } from './mail/account-connections.ts'
 import { createS3AttachmentStore } from './mail/s3-attachment-store.ts'
+import { ByteBudget } from './producers/byte-budget.ts'
 import type { Awaited } from './readiness.ts'
+
+/** Of received mail that is under way, all accounts together. */
+const mailBytesInMemory = 48 * 1_048_576
 
 export interface PosthornOptions {
   roles: readonly Role[]
@@ -136,7 +140,12 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     if (roles.includes('receive')) {
       const partitionCount = await countPartitions(admin, topics.commands)
       const newBackoff = () => new Backoff({ firstMs: 500, maxMs: 60_000, random })
-      const createOwner = createMailboxOwner({ ...shared, partitionCount, newBackoff })
+      const createOwner = createMailboxOwner({
+        ...shared,
+        budget: new ByteBudget(mailBytesInMemory),
+        partitionCount,
+        newBackoff,
+      })
       await join('receive', `${config.kafka.group}.mailboxes`, [topics.commands], topics.checkpoints, createOwner)
     }
     emit({ type: 'Started', roles, accounts: Object.keys(config.accounts) })

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { readCacheSettings } from '../../src/embedded/cache-settings.ts'
 import { fetchJars } from '../../src/embedded/fetch-jars.ts'
 import { findJava } from '../../src/embedded/java.ts'
@@ -24,8 +25,8 @@ export interface BenchServers {
 
 export interface BenchServerOptions {
   dovecot?: DovecotOptions
-  /** `stub`: does as little as can be; `s3proxy`: a whole server, on a folder. */
-  s3: 'stub' | 's3proxy'
+  /** `stub`: does as little as can be; `digests`: it keeps only hashes; `s3proxy`: a whole server, on a folder. */
+  s3: 'stub' | 'digests' | 's3proxy'
 }
 
 const bucket = 'mail'
@@ -33,8 +34,8 @@ const accessKeyId = 'test'
 const secretAccessKey = 'test-secret'
 const stubProgram = new URL('../s3-stub.ts', import.meta.url).pathname
 
-const startStub = async (releasers: Releasers): Promise<string> => {
-  const stub = startMeasured(process.execPath, ['--import', 'tsx', stubProgram])
+const startStub = async (releasers: Releasers, mode: string): Promise<string> => {
+  const stub = startMeasured(process.execPath, ['--import', 'tsx', stubProgram, mode])
   releasers.add(async () => {
     stub.signal('SIGTERM')
     await stub.finished.catch(() => undefined)
@@ -49,7 +50,13 @@ const awaitCoordinators = async (brokers: string[]): Promise<void> => {
     { clientId: 'bench', patience: 'worker', log: () => undefined },
   ).admin()
   await admin.connect()
-  for (let group = 0; group < 16; group += 1) await admin.fetchOffsets({ groupId: `warm-up-${group}`, topics: [] })
+  for (let group = 0; group < 16;) {
+    const isLoaded = await admin.fetchOffsets({ groupId: `warm-up-${group}`, topics: [] }).then(
+      () => true,
+      () => delay(100, false),
+    )
+    if (isLoaded) group += 1
+  }
   await admin.disconnect()
 }
 
@@ -69,7 +76,8 @@ export const startBenchServers = async (
   const kafka = await startKafka({ ...common, jars: jars.kafka, dataDir: join(folder, 'kafka') })
   await awaitCoordinators(kafka.brokers)
   const s3Options = { accessKeyId, secretAccessKey, buckets: [bucket], dataDir: join(folder, 's3'), jars: jars.s3 }
-  const endpoint = s3 === 'stub' ? await startStub(releasers) : (await startS3({ ...common, ...s3Options })).endpoint
+  const endpoint =
+    s3 === 's3proxy' ? (await startS3({ ...common, ...s3Options })).endpoint : await startStub(releasers, s3)
   const dovecot = await startDovecot(dovecotOptions)
   releasers.add(() => dovecot.release())
   return { dovecot, brokers: kafka.brokers, s3: { endpoint, bucket, accessKeyId, secretAccessKey }, folder }

@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createCodec } from '../../src/avro/codec.ts'
+import type { InboundMessage } from '../../src/avro/records.ts'
 import { loadSchemas } from '../../src/avro/schema-store.ts'
 import type { Config } from '../../src/config/config.ts'
 import type { ConsumedRecord } from '../../src/kafka/records.ts'
 import { createS3AttachmentStore } from '../../src/mail/s3-attachment-store.ts'
 
 const codec = createCodec({ schemas: loadSchemas(), encoding: 'single-object', registry: null })
+
+export const decodeInbound = ({ value }: ConsumedRecord): Promise<InboundMessage> =>
+  codec.decode('InboundMessage', value)
 
 /** @param expected by Message-ID: the hash of the attachment, null where there is none */
 export const checkInbound = async (
@@ -19,8 +23,8 @@ export const checkInbound = async (
   const store = createS3AttachmentStore(config.storage)
   const seen = new Set<string>()
   try {
-    for (const { value } of records) {
-      const { messageId, attachments, text } = await codec.decode('InboundMessage', value)
+    for (const record of records) {
+      const { messageId, attachments, text } = await decodeInbound(record)
       assert.ok(messageId !== null && !seen.has(messageId), `published twice: ${messageId}`)
       seen.add(messageId)
       const mail = expected.get(messageId)

@@ -8,6 +8,7 @@ import type { AttachmentStore } from '../mail/attachment-store.ts'
 import type { AccountConnections } from '../mail/account-connections.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
+import type { ByteBudget } from '../producers/byte-budget.ts'
 import { buildCheckpointKey } from '../producers/dedupe-id.ts'
 import { FolderListener } from '../producers/folder-listener.ts'
 import { MessagePublisher } from '../producers/publish-message.ts'
@@ -27,6 +28,8 @@ export interface AccountDependencies {
   /** Never null for an account that receives. */
   store: AttachmentStore | null
   connections: Pick<AccountConnections, 'openMailbox'>
+  /** Of the whole process. */
+  budget: ByteBudget
   emit: Emit
   now: () => number
   random: () => number
@@ -122,7 +125,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
   }
 
   #publisher(folder: string, keepRaw: boolean, hasAttachment: boolean | null): MessagePublisher {
-    const { config, codec, store, emit, now } = this.#deps
+    const { config, codec, store, budget, emit, now } = this.#deps
     if (store === null) throw new Error('an account that receives needs an object store')
     const { maxInlineBodyBytes, maxParts, maxMessageBytes } = config.limits
     const limits = { ...defaultParseLimits, maxInlineBodyBytes, maxParts }
@@ -135,6 +138,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
       topics: config.kafka.topics,
       maxMessageBytes,
       hasAttachment,
+      budget,
       emit,
       now,
     })

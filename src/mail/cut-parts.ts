@@ -1,9 +1,13 @@
 /**
  * Chunks of any size → buffers of exactly `partBytes`, the last one as long as what is left. Yields one empty buffer
- * for empty content. Holds at most one part, whatever the chunks' sizes; a yielded part is never touched again.
+ * for empty content.
+ *
+ * Two buffers take turns, whatever the content's length: a yielded part stays as it is while the one behind it is
+ * gathered and taken, and is overwritten when a third is asked for.
  */
 export async function* cutParts(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Buffer> {
-  let part = Buffer.allocUnsafeSlow(partBytes)
+  let part: Buffer = Buffer.allocUnsafeSlow(partBytes)
+  let other: Buffer | null = null
   let filled = 0
   let yielded = 0
   for await (const chunk of content) {
@@ -15,7 +19,9 @@ export async function* cutParts(content: AsyncIterable<Uint8Array>, partBytes: n
       if (filled < partBytes) continue
       yield part
       yielded += 1
-      part = Buffer.allocUnsafeSlow(partBytes)
+      const full = part
+      part = other ?? Buffer.allocUnsafeSlow(partBytes)
+      other = full
       filled = 0
     }
   }

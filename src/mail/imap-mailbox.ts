@@ -26,7 +26,7 @@ import { summaryQuery, toSummary } from './imap-summary.ts'
 import { FolderWatch } from './imap-watch.ts'
 import { toUidSet } from './uid-set.ts'
 
-const sliceBytes = 2 * 1_048_576
+const sliceBytes = 1_048_576
 const logoutTimeoutMs = 2_000
 
 export interface ConnectDependencies {

@@ -22,7 +22,7 @@ export interface S3StoreOptions extends PutSettings {
 }
 
 const defaults: S3StoreOptions = {
-  partBytes: 8 * 1024 * 1024,
+  partBytes: 5 * 1024 * 1024,
   connectTimeoutMs: 5000,
   stallMs: 30_000,
   attempts: 4,

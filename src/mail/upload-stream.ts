@@ -64,7 +64,7 @@ export const uploadStream = async (
       await inFlight
       uploadId ??= await port.begin()
       inFlight = sendPart(uploadId, tags.length + 1, part)
-      // It is awaited before the next part and at the end; until then a failure must not count as unhandled.
+      // It is awaited before the next part, for its memory is used again then, and at the end; until then a failure must not count as unhandled.
       inFlight.catch(() => undefined)
     }
     await inFlight

@@ -13,6 +13,7 @@ import { deadLetterHeaders } from '../kafka/dead-letter.ts'
 import { header, type OutgoingRecord, type RecordHeader } from '../kafka/records.ts'
 import type { Mailbox, MessageSummary } from '../mail/mailbox.ts'
 import type { MessagePlace } from '../mail/object-key.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { buildInboundMessage, buildInboundRecord, type ServerFacts } from './build-inbound-message.ts'
 import { buildDedupeId } from './dedupe-id.ts'
 import { blame } from './pending-messages.ts'
@@ -29,6 +30,8 @@ export interface PublisherDependencies {
   maxMessageBytes: number
   /** `select.hasAttachment`: only the parsed message can tell. Null: not asked. */
   hasAttachment: boolean | null
+  /** Of the whole process. */
+  budget: ByteBudget
   emit: Emit
   now: () => number
 }
@@ -44,6 +47,9 @@ export interface Prepared {
 
 /** Up to this size a message is fetched whole. */
 export const streamAboveBytes = 8 * 1_048_576
+
+/** What one message holds while it is streamed: a slice of it, and two parts of each object that is open. */
+const streamedBytes = 24 * 1_048_576
 
 /** From this size on a record may be larger than the broker takes (`max.message.bytes` is 1 MB by default). */
 const largeRecordBytes = 512 * 1024
@@ -96,24 +102,27 @@ export class MessagePublisher {
       }
     }
 
-    const { store, maxMessageBytes } = this.#deps
+    const { store, maxMessageBytes, budget } = this.#deps
     const place = (uid: number) => this.#place(uidValidity, uid)
     const byUid = new Map(batch.filter(({ size }) => size <= streamAboveBytes).map((summary) => [summary.uid, summary]))
-    const storing: Promise<void>[] = []
-    for await (const { uid, raw } of mailbox.fetchRaw([...byUid.keys()])) {
-      const summary = byUid.get(uid)
-      if (summary === undefined) continue
-      byUid.delete(uid)
-      const stored = handle(
-        summary,
-        true,
-        () => store.storeWhole(place(uid), raw),
-        () => store.storeRaw(place(uid), raw),
-      )
-      stored.catch(() => undefined)
-      storing.push(stored)
-    }
-    await Promise.all(storing)
+    const bytes = [...byUid.values()].reduce((sum, { size }) => sum + size, 0)
+    await budget.hold(bytes, async () => {
+      const storing: Promise<void>[] = []
+      for await (const { uid, raw } of mailbox.fetchRaw([...byUid.keys()])) {
+        const summary = byUid.get(uid)
+        if (summary === undefined) continue
+        byUid.delete(uid)
+        const stored = handle(
+          summary,
+          true,
+          () => store.storeWhole(place(uid), raw),
+          () => store.storeRaw(place(uid), raw),
+        )
+        stored.catch(() => undefined)
+        storing.push(stored)
+      }
+      await Promise.all(storing)
+    })
     failed.push(...(await this.#unanswered(mailbox, [...byUid.keys()])))
     for (const summary of batch) {
       const { uid, size } = summary
@@ -121,7 +130,9 @@ export class MessagePublisher {
       const open = () => mailbox.streamRaw(uid, size)
       const storeMessage = () =>
         size > maxMessageBytes ? refuseSize(size, maxMessageBytes) : store.storeStream(place(uid), open)
-      await handle(summary, false, storeMessage, () => store.storeRawStream(place(uid), open()))
+      await budget.hold(streamedBytes, () =>
+        handle(summary, false, storeMessage, () => store.storeRawStream(place(uid), open())),
+      )
     }
     return {
       records: [...records].sort(([a], [b]) => a - b).map(([, record]) => record),

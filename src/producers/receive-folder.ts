@@ -6,6 +6,7 @@
  * 3. one transaction: the records, the dead letters, and the checkpoint that passes over them
  * 4. the after-read action; until a later checkpoint says that it is done, a restart repeats it
  *
+ * While one batch is committed the next one is at the first two steps, which change nothing that anybody can see.
  * The transaction begins when everything is stored, so no server's slowness can make it outlive its timeout. The
  * checkpoint moves only past UIDs that the server had listed before the batch was looked at, and the one in memory only
  * after the commit: a message that arrives meanwhile, or a commit that fails, is left for the next round.
@@ -21,8 +22,9 @@ import { advance, dropAfterRead, fromRanges } from './checkpoint.ts'
 import { buildCheckpointKey } from './dedupe-id.ts'
 import { establishCheckpoint } from './establish-checkpoint.ts'
 import { blame, charge, mostAttempts, mostPending, nextDueAt, settle, whatIsDue } from './pending-messages.ts'
+import { OneAhead } from './one-ahead.ts'
 import { batchBounds, planBatches } from './plan-batches.ts'
-import type { MessagePublisher } from './publish-message.ts'
+import type { MessagePublisher, Prepared } from './publish-message.ts'
 import { remember } from './renumbering.ts'
 import { runAfterRead } from './run-after-read.ts'
 import { listCandidates, lookAt, sliceUids, type Look } from './select-messages.ts'
@@ -43,6 +45,8 @@ export interface FolderDependencies {
   emit: Emit
   now: () => number
 }
+
+type Ahead = OneAhead<readonly MessageSummary[], Prepared>
 
 export class FolderReceiver {
   readonly #deps: FolderDependencies
@@ -79,13 +83,15 @@ export class FolderReceiver {
 
     const listed = await mailbox.searchUids({}, lastUid + 1)
     const candidates = await listCandidates(mailbox, listed, this.#current(), rule)
-    for (const slice of sliceUids(candidates)) {
-      const look = await lookAt(mailbox, slice, this.#current(), rule)
+    const slices = sliceUids(candidates)
+    const looks = new OneAhead(slices, (slice) => lookAt(mailbox, slice, this.#current(), rule))
+    for (const slice of slices) {
+      const look = await looks.take(slice)
       const bounds =
         slice[0] !== undefined && slice[0] <= this.#suspectUpTo ? { ...batchBounds, maxMessages: 1 } : batchBounds
-      for (const batch of planBatches(look.selected, bounds)) {
-        settled += await this.#settle(mailbox, opened, batch, look, signal)
-      }
+      const batches = planBatches(look.selected, bounds)
+      const prepared = this.#prepareAhead(mailbox, opened, batches)
+      for (const batch of batches) settled += await this.#settle(mailbox, prepared, batch, look, signal)
       await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
     }
     // What comes after the last candidate was ruled out by the server.
@@ -116,10 +122,15 @@ export class FolderReceiver {
     return checkpoint
   }
 
+  /** While a batch is committed, the next one is fetched and stored. */
+  #prepareAhead(mailbox: Mailbox, { uidValidity }: OpenFolder, batches: readonly (readonly MessageSummary[])[]): Ahead {
+    return new OneAhead(batches, (batch) => this.#deps.publisher.prepare(mailbox, uidValidity, batch))
+  }
+
   /** Publishes a batch; one message that spoils it is found and charged, and the others go on. */
   async #settle(
     mailbox: Mailbox,
-    opened: OpenFolder,
+    prepared: Ahead,
     batch: readonly MessageSummary[],
     look: Pick<Look, 'described'>,
     signal: AbortSignal,
@@ -128,7 +139,7 @@ export class FolderReceiver {
     const last = batch.at(-1)?.uid ?? 0
     let settled: number
     try {
-      settled = await gate.pass(signal, () => this.#publish(mailbox, opened, batch, look))
+      settled = await gate.pass(signal, () => this.#publish(prepared, batch, look))
     } catch (cause) {
       const error = toPosthornError(cause, 'fetch')
       const whose = blame(error)
@@ -143,21 +154,20 @@ export class FolderReceiver {
         return 0
       }
       const half = Math.ceil(batch.length / 2)
-      const first = await this.#settle(mailbox, opened, batch.slice(0, half), look, signal)
-      return first + (await this.#settle(mailbox, opened, batch.slice(half), look, signal))
+      const first = await this.#settle(mailbox, prepared, batch.slice(0, half), look, signal)
+      return first + (await this.#settle(mailbox, prepared, batch.slice(half), look, signal))
     }
     await gate.pass(signal, () => this.#afterRead(mailbox))
     return settled
   }
 
   async #publish(
-    mailbox: Mailbox,
-    { uidValidity }: OpenFolder,
+    prepared: Ahead,
     batch: readonly MessageSummary[],
     { described }: Pick<Look, 'described'>,
   ): Promise<number> {
-    const { rule, publisher, now } = this.#deps
-    const { records, published, failed } = await publisher.prepare(mailbox, uidValidity, batch)
+    const { rule, now } = this.#deps
+    const { records, published, failed } = await prepared.take(batch)
     const failures = new Map(failed.map(({ uid, error }) => [uid, error.code]))
     const last = batch.at(-1)?.uid ?? 0
     const settled = described.filter(({ uid }) => uid > this.#current().lastUid && uid <= last && !failures.has(uid))
@@ -182,7 +192,9 @@ export class FolderReceiver {
       return 0
     }
     if (attempts < mostAttempts) {
-      if (summary !== undefined) return this.#settle(mailbox, opened, [summary], { described: [] }, signal)
+      if (summary !== undefined) {
+        return this.#settle(mailbox, this.#prepareAhead(mailbox, opened, []), [summary], { described: [] }, signal)
+      }
       await gate.pass(signal, () => this.#chargeWith(uid, undescribed()))
       return 0
     }

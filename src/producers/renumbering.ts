@@ -30,10 +30,14 @@ export const remember = (
   settled: readonly MessageSummary[],
   policy: Policy,
 ): RecentMessage[] => {
-  const added = settled.map((summary) => ({ receivedAt: summary.receivedAtMs, fingerprint: fingerprintOf(summary) }))
-  const all = [...recent, ...added].sort((a, b) => b.receivedAt - a.receivedAt)
-  const newest = all[0]?.receivedAt
-  const kept = policy === 'reconcile' ? all : all.filter(({ receivedAt }) => receivedAt === newest)
+  const newest = Math.max(...recent.map(({ receivedAt }) => receivedAt), ...settled.map((one) => one.receivedAtMs))
+  const isKept = (receivedAt: number): boolean => policy === 'reconcile' || receivedAt === newest
+  const added = settled
+    .filter(({ receivedAtMs }) => isKept(receivedAtMs))
+    .map((summary) => ({ receivedAt: summary.receivedAtMs, fingerprint: fingerprintOf(summary) }))
+  const kept = [...recent.filter(({ receivedAt }) => isKept(receivedAt)), ...added].sort(
+    (a, b) => b.receivedAt - a.receivedAt,
+  )
   return kept.slice(0, mostRemembered)
 }
 

@@ -18,9 +18,16 @@ export const sliceUids = (uids: readonly number[]): number[][] =>
     uids.slice(index * sliceSize, (index + 1) * sliceSize),
   )
 
+const noText = { subject: null, from: [], to: [] }
+
+const asksForText = ({ subject, from, to }: MessageSelector): boolean =>
+  subject !== null || from !== null || to !== null
+
 /** `hasAttachment` is not asked here, since only the parsed message tells. */
 const matches = (selector: MessageSelector, summary: MessageSummary): boolean => {
-  const { subject, from, to } = parseMessage(summary.header, defaultParseLimits).message
+  const { subject, from, to } = asksForText(selector)
+    ? parseMessage(summary.header, defaultParseLimits).message
+    : noText
   const { flags, receivedAtMs, size } = summary
   const asked = { ...selector, hasAttachment: null }
   return matchesMessage(asked, { subject, from, to, flags, receivedAtMs, size, hasAttachment: false })

@@ -8,6 +8,7 @@ import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
 import { everyMessage } from '../../src/mail/match-message.ts'
 import { defaultParseLimits } from '../../src/mail/parse/limits.ts'
 import { createS3AttachmentStore } from '../../src/mail/s3-attachment-store.ts'
+import { ByteBudget } from '../../src/producers/byte-budget.ts'
 import { MessagePublisher } from '../../src/producers/publish-message.ts'
 import { FolderReceiver } from '../../src/producers/receive-folder.ts'
 import { MessageStore } from '../../src/producers/store-message.ts'
@@ -126,6 +127,7 @@ export class FolderUnderTest {
     const publisher = new MessagePublisher({
       ...shared,
       accounts: ['main'],
+      budget: new ByteBudget(100_000_000),
       store: new MessageStore({ store, prefix: 'p', limits: defaultParseLimits, keepRaw: rule.keepRaw }),
       topics: topics as never,
       maxMessageBytes: 50_000_000,
