@@ -1,5 +1,4 @@
 /** Plain Kafka clients for tests that look at Posthorn from outside. */
-import type { TestContext } from 'node:test'
 import { createCodec } from '../../src/avro/codec.ts'
 import type { RecordName, RecordTypes } from '../../src/avro/records.ts'
 import { loadSchemas } from '../../src/avro/schema-store.ts'
@@ -8,6 +7,7 @@ import { createKafka } from '../../src/kafka/connect.ts'
 import { createRecordProducer } from '../../src/kafka/record-producer.ts'
 import type { ConsumedRecord, OutgoingRecord } from '../../src/kafka/records.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import type { Scope } from './worker.ts'
 
 export const codec = createCodec({ schemas: loadSchemas(), encoding: 'single-object', registry: null })
 
@@ -15,7 +15,7 @@ export class Cluster {
   readonly #kafka
   readonly #producer
 
-  constructor(t: TestContext, config: Config) {
+  constructor(t: Scope, config: Config) {
     this.#kafka = createKafka(config.kafka, { clientId: 'test', patience: 'worker', log: () => undefined })
     this.#producer = createRecordProducer(this.#kafka)
     t.after(() => this.#producer.close())

@@ -5,7 +5,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 import { stringify } from 'yaml'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
@@ -24,6 +23,11 @@ const topicNames = [
   'oauthTokens',
 ] as const
 
+/** A test, or whatever else runs what is registered when it ends. */
+export interface Scope {
+  after(release: () => unknown): void
+}
+
 export interface Deployment {
   config: Config
   /** Path of the file that the workers read. */
@@ -32,7 +36,7 @@ export interface Deployment {
 
 /** A configuration for the shared servers that shares no topic, group or object with another test. */
 export const deploy = async (
-  t: TestContext,
+  t: Scope,
   accounts: object,
   settings: object = {},
   /** Beside the configuration, by name. */
@@ -67,7 +71,7 @@ export class Worker {
   readonly log: LogLine[] = []
   readonly exited: Promise<number | null>
 
-  constructor(t: TestContext, configFile: string, args: readonly string[] = []) {
+  constructor(t: Scope, configFile: string, args: readonly string[] = []) {
     this.#child = spawn(process.execPath, [command, 'run', '--config', configFile, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
