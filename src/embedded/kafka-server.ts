@@ -18,6 +18,16 @@ export interface KafkaServerOptions {
   signal: AbortSignal
   /** Default: a free one. */
   port?: number
+  secured?: SecuredListeners
+}
+
+/** What lets clients in by TLS and SASL, beside the plain listener. */
+export interface SecuredListeners {
+  listeners: readonly { name: string; protocol: 'SSL' | 'SASL_SSL'; port: number }[]
+  /** Lines of the server's properties. */
+  settings: readonly string[]
+  /** Users of SCRAM, each as `kafka.tools.StorageTool format --add-scram` takes it. */
+  scramUsers: readonly string[]
 }
 
 export interface KafkaServer {
@@ -30,13 +40,17 @@ const run = promisify(execFile)
 /** Any valid one will do: the cluster has one node. */
 const clusterId = 'cG9zdGhvcm4tZW1iZWRkZQ'
 
-const toProperties = (dataDir: string, port: number, controllerPort: number): string => `
+const toProperties = (dataDir: string, port: number, controllerPort: number, secured?: SecuredListeners): string => {
+  const clients = [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT', port }, ...(secured?.listeners ?? [])]
+  const addresses = clients.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`)
+  const protocols = clients.map(({ name, protocol }) => `${name}:${protocol}`)
+  return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=${addresses.join(',')},CONTROLLER://127.0.0.1:${controllerPort}
+advertised.listeners=${addresses.join(',')}
+listener.security.protocol.map=${protocols.join(',')},CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs=${join(dataDir, 'records')}
 auto.create.topics.enable=false
@@ -52,7 +66,9 @@ group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=10485760
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
+${(secured?.settings ?? []).join('\n')}
 `
+}
 
 const loggingConfig = `
 rootLogger.level=warn
@@ -80,7 +96,7 @@ const answers = (port: number): Promise<void> =>
 
 /** @throws PosthornError `ENVIRONMENT_UNSUITABLE` */
 export const startKafka = async (options: KafkaServerOptions): Promise<KafkaServer> => {
-  const { supervisor, java, jars, dataDir, signal } = options
+  const { supervisor, java, jars, dataDir, signal, secured } = options
   const [freePort = 0, controllerPort = 0] = await findFreePorts(2)
   const port = options.port ?? freePort
   const properties = join(dataDir, 'server.properties')
@@ -88,9 +104,10 @@ export const startKafka = async (options: KafkaServerOptions): Promise<KafkaServ
   const classPath = ['-cp', jars.join(delimiter)]
   try {
     await mkdir(dataDir, { recursive: true })
-    await writeFile(properties, toProperties(dataDir, port, controllerPort))
+    await writeFile(properties, toProperties(dataDir, port, controllerPort, secured))
     await writeFile(logging, loggingConfig)
     const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', clusterId, '-c', properties]
+    for (const user of secured?.scramUsers ?? []) format.push('--add-scram', user)
     await run(java, ['-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=${logging}`, ...classPath, ...format])
   } catch (error) {
     throw explainFailure(error, 'preparing Kafka')

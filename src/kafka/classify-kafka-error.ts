@@ -57,7 +57,8 @@ const topicRefused: Verdict = {
 const unreachable: Verdict = {
   code: 'KAFKA_UNREACHABLE',
   retryable: true,
-  action: 'Check kafka.brokers and that the broker is up, and kafka.ssl if the port expects TLS.',
+  action:
+    'Check kafka.brokers and that the broker is up; kafka.ssl if the port expects TLS, kafka.sasl if it expects a login.',
 }
 const codecMissing: Verdict = {
   code: 'KAFKA_FAILED',
@@ -155,6 +156,9 @@ const ofNetwork = (network: NetworkFailure, { broker }: Fault, stage: Stage, cau
 export const classifyKafkaError = (error: unknown, stage: Stage): PosthornError => {
   if (isPosthornError(error)) return error
   const faults = unwrap(error)
+  // Ours, of a token that can't be had or is refused, under the client's retries.
+  const own = faults.find(isPosthornError)
+  if (own !== undefined) return own
   for (const fault of faults.toReversed()) {
     const verdict = judge(fault)
     if (verdict === undefined) continue

@@ -6,6 +6,8 @@ export const connectAdmin = async (kafka: Kafka): Promise<Admin> => {
   const admin = kafka.admin()
   try {
     await admin.connect()
+    // To connect proves little: a broker that wants a login, or another one, says so at the first request.
+    await admin.describeCluster()
     return admin
   } catch (error) {
     await admin.disconnect().catch(() => undefined)

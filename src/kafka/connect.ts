@@ -3,6 +3,7 @@ import {
   logLevel,
   Partitioners,
   type CompressionTypes,
+  type Mechanism,
   type Producer,
   type ProducerConfig,
   type SASLOptions,
@@ -13,6 +14,7 @@ import { PosthornError } from '../errors.ts'
 import { tlsOptions } from '../tls-options.ts'
 import { compressionTypes, registerCodecs } from './compression/codecs.ts'
 import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
+import { oauthBearer } from './oauth-bearer.ts'
 import { rememberCoordinators } from './remember-coordinators.ts'
 
 /** What it takes to reach a cluster. */
@@ -38,9 +40,10 @@ const patience = {
 const connectionTimeoutMs = { worker: 10_000, command: 5_000 }
 const requestTimeoutMs = { worker: 30_000, command: 15_000 }
 
-const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchToken']): SASLOptions => {
+const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchToken']): SASLOptions | Mechanism => {
   if (sasl.mechanism !== 'oauthbearer') {
-    return { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password.reveal() }
+    // The type of kafkajs knows no union of mechanisms.
+    return { mechanism: sasl.mechanism as 'plain', username: sasl.username, password: sasl.password.reveal() }
   }
   if (fetchToken === undefined) {
     throw new PosthornError('CONFIG_INVALID', 'kafka.sasl.mechanism: oauthbearer cannot be used here', {
@@ -48,10 +51,7 @@ const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchT
       action: 'Use plain, scram-sha-256 or scram-sha-512.',
     })
   }
-  return {
-    mechanism: 'oauthbearer',
-    oauthBearerProvider: async () => ({ value: await fetchToken(sasl.oauth2) }),
-  }
+  return oauthBearer(() => fetchToken(sasl.oauth2))
 }
 
 const compressing = <T extends Sender>(sender: T, compression: CompressionTypes): T => ({

@@ -1,0 +1,131 @@
+/** TLS and SASL with a real broker. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { KafkaConfig, TlsConfig } from '../../src/config/config.ts'
+import { Secret } from '../../src/config/secret.ts'
+import { isPosthornError } from '../../src/errors.ts'
+import { connectAdmin } from '../../src/kafka/connect-admin.ts'
+import { createKafka } from '../../src/kafka/connect.ts'
+import { createRecordProducer } from '../../src/kafka/record-producer.ts'
+import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { ensureTopics } from '../../src/kafka/topics.ts'
+import { planTopics } from '../../src/kafka/topic-plan.ts'
+import { compileConfig } from '../../src/config/compile-config.ts'
+import { startSecuredKafka, type SecuredKafka } from '../support/secured-kafka.ts'
+import { plainTls } from '../support/smtp-mail.ts'
+
+let broker: SecuredKafka
+before(async () => {
+  broker = await startSecuredKafka()
+})
+after(() => broker.stop())
+
+type Endpoint = Pick<KafkaConfig, 'tls' | 'sasl'> & { broker: string }
+
+const passwordLogin = (mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', password = broker.user.password) => ({
+  mechanism,
+  username: broker.user.username,
+  password: new Secret(password),
+})
+
+const trusting = (more: Partial<TlsConfig> = {}): TlsConfig => ({ ...plainTls, ca: broker.certificates.ca, ...more })
+
+/** An unsigned JWT, which the broker takes for its validator of development. */
+const token = async (): Promise<string> => {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const now = Math.floor(Date.now() / 1_000)
+  return `${part({ alg: 'none' })}.${part({ sub: broker.user.username, iat: now, exp: now + 3_600 })}.`
+}
+
+const connect = (
+  { broker: address, tls, sasl }: Endpoint,
+  fetchToken = token,
+  patience: 'worker' | 'command' = 'command',
+) => createKafka({ brokers: [address], tls, sasl }, { clientId: 'test', patience, log: () => undefined, fetchToken })
+
+const refusal = async (endpoint: Endpoint, fetchToken = token) => {
+  const error: unknown = await connectAdmin(connect(endpoint, fetchToken)).then(
+    () => assert.fail('it was let in'),
+    (refused: unknown) => refused,
+  )
+  assert.ok(isPosthornError(error))
+  const { code, message, action } = error
+  assert.doesNotMatch(`${message} ${action}`, /secret/)
+  return { code, message, action: action ?? '' }
+}
+
+/** Creates the topics of an installation, writes a record and reads it back. */
+const roundTrip = async (endpoint: Endpoint, name: string): Promise<void> => {
+  // A broker that has just started is still loading its coordinators.
+  const kafka = connect(endpoint, token, 'worker')
+  const { signal } = new AbortController()
+  const topic = `${name}.inbound`
+  const config = compileConfig(
+    JSON.stringify({
+      kafka: { brokers: [endpoint.broker], topics: { inbound: topic, partitions: 1, replication: 1 } },
+    }),
+    { fileName: 'test', env: {}, readFile: () => '' },
+  )
+  const admin = kafka.admin()
+  await admin.connect()
+  await ensureTopics(admin, planTopics(config))
+  await admin.disconnect()
+  const producer = createRecordProducer(kafka)
+  await producer.send([{ topic, key: 'k', value: Buffer.from(name) }])
+  await producer.close()
+  const reader = await TopicReader.open({ kafka, topic, groupPrefix: name, from: 'beginning', untilEnd: true, signal })
+  const values: string[] = []
+  for await (const { value } of reader) values.push(String(value))
+  assert.deepEqual(values, [name])
+}
+
+describe('a broker with SASL over TLS', () => {
+  for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
+    it(`lets in by ${mechanism}, and a wrong password is told`, async () => {
+      const endpoint = { broker: broker.sasl, tls: trusting() }
+      await roundTrip({ ...endpoint, sasl: passwordLogin(mechanism) }, mechanism)
+      const wrong = await refusal({ ...endpoint, sasl: passwordLogin(mechanism, 'wrong-secret') })
+      assert.equal(wrong.code, 'KAFKA_AUTHENTICATION_FAILED', wrong.message)
+      assert.match(wrong.action, /kafka\.sasl/)
+    })
+  }
+
+  it('lets in by OAUTHBEARER, and a token that has expired is told', async () => {
+    const sasl = { mechanism: 'oauthbearer', oauth2: {} } as unknown as KafkaConfig['sasl']
+    const endpoint = { broker: broker.sasl, tls: trusting(), sasl }
+    await roundTrip(endpoint, 'oauthbearer')
+    const old = async () => {
+      const [head, , tail] = (await token()).split('.')
+      const claims = JSON.stringify({ sub: broker.user.username, iat: 1_000, exp: 2_000 })
+      return [head, Buffer.from(claims).toString('base64url'), tail].join('.')
+    }
+    assert.equal((await refusal(endpoint, old)).code, 'KAFKA_AUTHENTICATION_FAILED')
+  })
+
+  it('tells an authority that is not trusted, a login that is missing and a port that expects TLS', async () => {
+    const sasl = passwordLogin('scram-sha-512')
+    assert.equal(
+      (await refusal({ broker: broker.sasl, tls: trusting({ ca: broker.certificates.otherCa }), sasl })).code,
+      'TLS_UNTRUSTED',
+    )
+    const missing = await refusal({ broker: broker.sasl, tls: trusting(), sasl: null })
+    assert.match(missing.action, /kafka\.sasl/)
+    const plain = await refusal({ broker: broker.sasl, tls: null, sasl })
+    assert.equal(plain.code, 'KAFKA_UNREACHABLE')
+    assert.match(plain.action, /TLS/)
+    const encrypted = await refusal({ broker: broker.plain, tls: trusting(), sasl: null })
+    assert.match(`${encrypted.message} ${encrypted.action}`, /TLS/)
+  })
+})
+
+describe('a broker with client certificates', () => {
+  it('lets in who has one, and tells who has none', async () => {
+    const { client } = broker.certificates
+    const endpoint = { broker: broker.mutual, sasl: null }
+    const own = trusting({ certificate: client.cert, key: new Secret(client.key) })
+    await roundTrip({ ...endpoint, tls: own }, 'mutual')
+    assert.equal((await refusal({ ...endpoint, tls: trusting() })).code, 'TLS_CLIENT_REFUSED')
+    const older = await refusal({ ...endpoint, tls: trusting({ certificate: null }) })
+    assert.equal(older.code, 'TLS_CLIENT_REFUSED')
+  })
+})
