@@ -60,8 +60,6 @@ const joinSpaced = (units: Unit[]): Unit[] => {
   return joined
 }
 
-const bareAddress = (unit: Unit): string => unit.raw.replace(/^mailto:/i, '')
-
 class ListReader {
   readonly addresses: Address[] = []
   malformed = false
@@ -121,7 +119,7 @@ class ListReader {
 
   #angle(inner: string): void {
     const units = joinSpaced(unitsOf(wordsOf(inner.replace(/^\s*@[^:]*:/, ''))))
-    const addresses = units.filter(hasAt).map(bareAddress)
+    const addresses = units.filter(hasAt).map(({ raw }) => raw)
     const [address = units.map((unit) => unit.raw).join(''), ...more] = addresses
     if (this.#open !== null) {
       this.malformed = true
@@ -187,7 +185,7 @@ class ListReader {
     const names = units.filter((unit) => !hasAt(unit))
     if (addresses.length > 1 || names.length > 0) this.malformed = true
     const name = addresses.length > 1 ? null : (this.#name(names) ?? this.#commentName())
-    for (const unit of addresses) this.#push({ name, address: bareAddress(unit) })
+    for (const unit of addresses) this.#push({ name, address: unit.raw })
   }
 
   #name(units: Unit[]): string | null {

@@ -82,10 +82,13 @@ const iconvCharset = (name: string): Charset => lineCharset(name, (bytes) => dec
 
 const iso2022Jp = lineCharset('iso-2022-jp', decodeIso2022Jp)
 
+/** The byte order mark is no part of the text. */
+const decodeWide = (bytes: Buffer, name: string): string => decodeIconv(bytes, name).replace(/^\ufeff/, '')
+
 /** UTF-16 and UTF-32 in either byte order; their line feeds are no single bytes, so they are decoded as a whole. */
 const wideCharset = (name: string): Charset => ({
   name,
-  decode: (bytes) => decodeIconv(bytes, name),
+  decode: (bytes) => decodeWide(bytes, name),
   open: () => {
     const held: Buffer[] = []
     return {
@@ -93,7 +96,7 @@ const wideCharset = (name: string): Charset => ({
         held.push(chunk)
         return ''
       },
-      end: () => decodeIconv(Buffer.concat(held), name),
+      end: () => decodeWide(Buffer.concat(held), name),
     }
   },
 })

@@ -47,16 +47,21 @@ const decodeQ = (text: string): Buffer =>
 const wordBytes = (encoding: 'B' | 'Q', texts: string[], defects: DefectLog): Buffer => {
   if (encoding === 'Q') return decodeQ(texts.join(''))
   const pieces: Buffer[] = []
-  // A word that ends within a group of four goes on in the next one; each padded one stands alone.
-  let open = ''
-  for (const text of texts) {
-    open += text
-    if (open.endsWith('=') || open.length % 4 === 0) {
-      pieces.push(decodeB(open, defects))
-      open = ''
-    }
+  // A word that ends within a group of four goes on in the next ones, if they complete it; else its padding is missing.
+  let open: string[] = []
+  let length = 0
+  const decodeEach = (): void => {
+    for (const text of open) pieces.push(decodeB(text, defects))
+    open = []
+    length = 0
   }
-  if (open !== '') pieces.push(decodeB(open, defects))
+  for (const text of texts) {
+    open.push(text)
+    length += text.length
+    if (length % 4 === 0) open = [open.join('')]
+    if (length % 4 === 0 || text.endsWith('=')) decodeEach()
+  }
+  decodeEach()
   return Buffer.concat(pieces)
 }
 

@@ -37,6 +37,7 @@ export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
   let loose: RawField[] = []
   let junkAt = -1
   let isJunk = false
+  let isLastJunk = false
   let at = 0
   while (at < text.length) {
     let lineEnd = text.indexOf('\n', at)
@@ -58,17 +59,19 @@ export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
       if (loose.length > 0) defects.add('header: a field name with blanks in it was kept as written')
       fields.push(...loose)
       loose = []
+      isJunk ||= isLastJunk
+      isLastJunk = false
       junkAt = -1
       fields.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
     } else if (!isEnvelopeLine(line, at)) {
       const isLoose = looseFieldName.test(trimmed) && !line.startsWith('--')
       if (isLoose) loose.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
       if (junkAt < 0 && isBodyLine(line)) junkAt = at
-      isJunk ||= !isLoose
+      isLastJunk ||= !isLoose
     }
     at = lineEnd + 1
   }
-  if (isJunk) defects.add('header: a line that is no field was left out')
+  if (isJunk || (isLastJunk && junkAt < 0)) defects.add('header: a line that is no field was left out')
   if (junkAt >= 0) {
     defects.add('header: no empty line before the body; the body was taken to begin at the first line that is no field')
   }

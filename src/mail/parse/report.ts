@@ -4,7 +4,7 @@
  */
 import type { Report, ReportRecipient } from '../message.ts'
 import { decodeHeaderText, unfold } from './decode-words.ts'
-import type { DefectLog } from './defects.ts'
+import { DefectLog } from './defects.ts'
 import { FieldIndex, splitHeader } from './header-fields.ts'
 import { parseMessageId } from './message-ids.ts'
 
@@ -39,12 +39,13 @@ export const isOriginal = (contentType: string): boolean => originals.has(conten
 
 const maxGroups = 10_000
 
-/** Groups of fields, with empty lines between them. */
-const groupsOf = (content: Buffer, defects: DefectLog): FieldIndex[] => {
+/** Groups of fields, with empty lines between them. What else stands there, some write prose, is no defect of the mail. */
+const groupsOf = (content: Buffer): FieldIndex[] => {
+  const ignored = new DefectLog()
   const text = content.toString('latin1')
   const groups: FieldIndex[] = []
   for (const block of text.split(/\r?\n(?:[ \t]*\r?\n)+/, maxGroups)) {
-    const { fields } = splitHeader(Buffer.from(block, 'latin1'), defects)
+    const { fields } = splitHeader(Buffer.from(block, 'latin1'), ignored)
     if (fields.length > 0) groups.push(new FieldIndex(fields))
   }
   return groups
@@ -98,7 +99,7 @@ export const readReport = (parts: CapturedPart[], defects: DefectLog): { kind: R
   // Some senders write the fields into a second part of the type, after prose in the first.
   const groups = parts
     .filter(({ contentType }) => reportKindOf(contentType) === kind)
-    .flatMap(({ content }) => groupsOf(content, defects))
+    .flatMap(({ content }) => groupsOf(content))
     .slice(0, maxGroups)
   const [first] = groups
   if (first === undefined) defects.add('report: its machine-readable part could not be read')
