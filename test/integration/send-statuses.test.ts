@@ -14,7 +14,7 @@ const script: Script = ({ step, line }) => {
 test('DELIVERED, REJECTED, PARTIAL, DUPLICATE and EXPIRED each come once, with what the server said', async (t) => {
   const sending = await startSending(t, {
     script,
-    settings: { send: { retry: { tiers: ['1s', '2s'], maxAge: '2s' } } },
+    settings: { send: { retry: { tiers: ['1s', '1m'], maxAge: '30s' } } },
   })
   const worker = await sending.startWorker()
   const expiresAt = Date.now() - 1_000
