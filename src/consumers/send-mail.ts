@@ -54,11 +54,14 @@ export class SendMail implements SendFlow {
       const message = `this record of ${record.topic} is not Posthorn's own: its history header is missing or unreadable`
       throw new PosthornError('RECORD_UNRECOGNIZED', message, { stage: 'decode' })
     }
-    const request = await this.#deps.codec.decode('SendRequest', record.value)
-    const sendAt = request.sendAt ?? 0
+    return { record, request: await this.#deps.codec.decode('SendRequest', record.value), history }
+  }
+
+  dueAt(job: SendJob): number {
+    const now = this.#deps.now()
+    if (job.history.dueAt > now) return job.history.dueAt
     // Less than the shortest tier to wait: it waits here, without another trip through Kafka.
-    const waitsHere = sendAt > history.dueAt && this.#start({ record, request, history }) === null
-    return { record, request, history: waitsHere ? { ...history, dueAt: sendAt } : history }
+    return this.#start(job) === null ? (job.request.sendAt ?? 0) : 0
   }
 
   reject(record: ConsumedRecord, error: PosthornError): Settlement {
@@ -98,7 +101,7 @@ export class SendMail implements SendFlow {
     }
     if (this.#deps.now() > this.#endOf(job)) return expire(job, messageId)
     try {
-      const next = this.#start(job)
+      const next = this.#start(job) ?? this.#waitForRest(job)
       if (next !== null) {
         outbox.validate(request)
         return { kind: 'postponed', next, history: { ...history, isKnown: true }, messageId }
@@ -236,6 +239,12 @@ export class SendMail implements SendFlow {
 
   #start({ request: { sendAt } }: SendJob) {
     return sendAt === null ? null : scheduleStart(sendAt, this.#deps.now(), this.#deps.retry)
+  }
+
+  /** Never too early: it became nearly due while it was in its lane. */
+  #waitForRest({ request: { sendAt } }: SendJob) {
+    const { now, retry } = this.#deps
+    return sendAt !== null && sendAt > now() ? shortestWait(now(), retry) : null
   }
 
   #endOf({ request, history }: SendJob): number {

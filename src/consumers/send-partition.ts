@@ -37,6 +37,8 @@ export interface SendFlow {
   decode(record: ConsumedRecord): Promise<SendJob>
   /** What to write for a record that can't be decoded. */
   reject(record: ConsumedRecord, error: PosthornError): Settlement
+  /** When the job can go on, milliseconds since the epoch. */
+  dueAt(job: SendJob): number
   /** What to write for a job that another partition must do; null: it belongs here. */
   handOn(job: SendJob): Settlement | null
   /** What to write for a job that its account has no room for now. */
@@ -152,7 +154,7 @@ export class SendPartition implements PartitionOwner {
       try {
         const job = await this.#flow.decode(record)
         const elsewhere = this.#flow.handOn(job)
-        if (elsewhere === null) this.#whenDue(job.history.dueAt, () => this.#queue(job))
+        if (elsewhere === null) this.#queueWhenDue(job)
         else void this.#settleUntried(record, elsewhere)
         return
       } catch (cause) {
@@ -181,6 +183,12 @@ export class SendPartition implements PartitionOwner {
       Math.min(waitMs, longestTimerMs),
     )
     this.#timers.add(timer)
+  }
+
+  #queueWhenDue(job: SendJob): void {
+    const dueAt = this.#flow.dueAt(job)
+    if (dueAt <= this.#options.now()) this.#queue(job)
+    else this.#whenDue(dueAt, () => this.#queueWhenDue(job))
   }
 
   #queue(job: SendJob): void {

@@ -45,6 +45,9 @@ export interface VerdictDependencies {
   now: () => number
 }
 
+/** W3C Trace Context: what a result carries on from its request. */
+const traceHeaders = new Set(['traceparent', 'tracestate'])
+
 export class VerdictWriter {
   readonly #deps: VerdictDependencies
 
@@ -101,10 +104,10 @@ export class VerdictWriter {
 
   async #finalRecords(job: SendJob, verdict: FinalVerdict, log: RequestLog): Promise<OutgoingRecord[]> {
     const { record, request, history } = job
-    const { status, messageId, attempt, invalid, toSave = null } = verdict
+    const { status, messageId, invalid, toSave = null } = verdict
     const result = await this.#result(job, verdict)
     if (invalid !== undefined) {
-      const refused = [result, this.deadLetter(record, invalid, attempt)]
+      const refused = [result, this.deadLetter(record, invalid, history.attempts + 1)]
       return history.isKnown && status === 'REJECTED' ? [...refused, log.forget(request.id)] : refused
     }
     if (status === 'DUPLICATE') return [result]
@@ -113,7 +116,10 @@ export class VerdictWriter {
     return [...answered, this.#stepRecord(record, record.partition, { ...history, attempts: 0, isKnown: true, toSave })]
   }
 
-  async #result({ request, history }: SendJob, facts: Omit<ResultFacts, 'completedAt'>): Promise<OutgoingRecord> {
+  async #result(
+    { record, request, history }: SendJob,
+    facts: Omit<ResultFacts, 'completedAt'>,
+  ): Promise<OutgoingRecord> {
     const { codec, topics, emit, now } = this.#deps
     const result = buildSendResult(request, history, { ...facts, completedAt: now() })
     const { account, id, status, attempt, error } = result
@@ -122,6 +128,7 @@ export class VerdictWriter {
       topic: topics.sendResults,
       key: request.id,
       value: await codec.encode('SendResult', result, topics.sendResults),
+      headers: record.headers.filter(({ name }) => traceHeaders.has(name)),
     }
   }
 

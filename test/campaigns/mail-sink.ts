@@ -54,10 +54,9 @@ export const startMailSink = async ({ onMail, answerAfterMs }: SinkOptions): Pro
         say('250 2.0.0 ok')
       }
     }
-    socket.on('error', () => undefined)
-    socket.on('data', (chunk) => {
-      input += chunk.toString('latin1')
-      for (;;) {
+    let isAnswering = false
+    const work = (): void => {
+      while (!isAnswering) {
         const end = input.indexOf(inContent ? '\r\n.\r\n' : '\r\n')
         if (end < 0) return
         const text = input.slice(0, end)
@@ -69,8 +68,19 @@ export const startMailSink = async ({ onMail, answerAfterMs }: SinkOptions): Pro
         inContent = false
         hasRecipient = false
         onMail(/^X-Request: (\S+)/m.exec(text)?.[1] ?? '')
-        setTimeout(() => say('250 2.0.0 Ok: queued'), answerAfterMs())
+        // What comes meanwhile is answered after this.
+        isAnswering = true
+        setTimeout(() => {
+          isAnswering = false
+          say('250 2.0.0 Ok: queued')
+          work()
+        }, answerAfterMs())
       }
+    }
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk) => {
+      input += chunk.toString('latin1')
+      work()
     })
     say('220 sink.example ESMTP')
   }

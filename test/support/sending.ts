@@ -2,7 +2,10 @@
 import type { TestContext } from 'node:test'
 import type { SendRequestInput, SendResult } from '../../src/avro/records.ts'
 import type { Config } from '../../src/config/config.ts'
+import { createKafka } from '../../src/kafka/connect.ts'
 import type { OutgoingRecord } from '../../src/kafka/records.ts'
+import { planTopics } from '../../src/kafka/topic-plan.ts'
+import { ensureTopics } from '../../src/kafka/topics.ts'
 import { Cluster, codec } from './kafka.ts'
 import { startScriptServer, usualExtensions, type Script, type ScriptServer } from './smtp-script-server.ts'
 import { deploy, Worker, type Deployment } from './worker.ts'
@@ -85,7 +88,17 @@ export const startSending = async (t: TestContext, options: SendingOptions = {})
     ...account,
   }
   const deployment = await deploy(t, { main, ...accounts }, { send: quickRetry, ...settings }, files)
+  await createTopics(deployment.config)
   return new Sending(t, server, deployment)
+}
+
+/** So that something can be published before a worker is there. */
+const createTopics = async (config: Config): Promise<void> => {
+  const kafka = createKafka(config.kafka, { clientId: 'test', patience: 'worker', log: () => undefined })
+  const admin = kafka.admin()
+  await admin.connect()
+  await ensureTopics(admin, planTopics(config))
+  await admin.disconnect()
 }
 
 /** In the order of the attempts; of one request. */
