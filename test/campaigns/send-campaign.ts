@@ -37,7 +37,7 @@ const concurrency = 16
 const partitions = 4
 const publishedAtOnce = 500
 /** After the last kill. */
-const patienceMs = 180_000
+const patienceMs = 120_000
 
 /** Counts deliveries, so that a kill can wait for the next of them. */
 class Deliveries {

@@ -43,7 +43,7 @@ try {
   let done = 0
   const onKill = (): void => {
     done += 1
-    if (done % 20 === 0) say(`${done} of ${kills} kills`)
+    if (kills < 20 || done % 20 === 0) say(`${done} of ${kills} kills`)
   }
   const share = (all: number, shard: number): number => Math.floor(all / shards) + (shard < all % shards ? 1 : 0)
   const verdicts = await Promise.all(
