@@ -16,18 +16,18 @@ export type PosthornEvent =
   | { type: 'Stopped' }
   | { type: 'GroupJoined'; role: Role; partitions: readonly number[] }
   | { type: 'PartitionReady'; role: Role; partition: number }
-  | { type: 'KafkaTrouble'; role: Role; code: ErrorCode; message: string }
+  | { type: 'KafkaTrouble'; role: Role | 'oauth'; code: ErrorCode; message: string }
   | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: string | null }
   /** No connection is tried for a while; mail that waits is deferred, not lost. */
   | { type: 'SmtpTrouble'; account: string; code: ErrorCode; message: string; action: string | null; retryInMs: number }
-  /** The account, not a mail, is refused: nothing is sent for it until a try succeeds. */
+  /** The account, not a mail, is refused. `retryInMs` null: nothing is tried until a person has logged in. */
   | {
       type: 'AccountPaused'
       account: string
       code: ErrorCode
       message: string
       action: string | null
-      retryInMs: number
+      retryInMs: number | null
     }
   | { type: 'AccountResumed'; account: string }
   /** It was delivered; it is not in its folder yet. `retryInMs` null: it will not be tried again. */

@@ -31,9 +31,9 @@ const describe = (event: PosthornEvent): [Level, string] => {
     case 'SmtpTrouble':
       return ['warn', 'trouble with an SMTP server, trying again']
     case 'AccountPaused':
-      return ['error', 'the SMTP server refuses the account: its requests wait until it is accepted again']
+      return ['error', 'the account is refused: it waits for a person']
     case 'AccountResumed':
-      return ['info', 'the SMTP server accepts the account again']
+      return ['info', 'the account is accepted again']
     case 'MailNotSaved':
       return event.retryInMs === null
         ? ['error', 'a delivered mail could not be saved in its folder']

@@ -5,6 +5,7 @@ import { loadSchemas } from './avro/schema-store.ts'
 import { writtenRecords } from './avro/topic-records.ts'
 import { Backoff } from './backoff.ts'
 import type { Config } from './config/config.ts'
+import { anyPersonLogin } from './config/person-logins.ts'
 import { createMailboxOwner } from './consumers/create-mailbox-owner.ts'
 import { createSendOwner, sendInputTopics } from './consumers/create-send-owner.ts'
 import type { Emit, Role } from './events.ts'
@@ -13,15 +14,16 @@ import { createKafka } from './kafka/connect.ts'
 import { GroupMember } from './kafka/group-member.ts'
 import type { KafkaLog } from './kafka/kafka-log.ts'
 import type { CreateOwner } from './kafka/partition-owner.ts'
+import { createRecordProducer } from './kafka/record-producer.ts'
 import { planTopics, sendStateTopic } from './kafka/topic-plan.ts'
+import { TopicReader } from './kafka/topic-reader.ts'
 import { countPartitions, ensureTopics } from './kafka/topics.ts'
 import { startMonitor } from './http/monitor.ts'
 import { withReleasers } from './lifecycle.ts'
-import { PosthornError } from './errors.ts'
-import type { TokenSource } from './mail/access-tokens.ts'
 import { createAccountConnections } from './mail/account-connections.ts'
 import { createS3AttachmentStore } from './mail/s3-attachment-store.ts'
 import { ByteBudget } from './producers/byte-budget.ts'
+import { OAuthTokens, requireEncryptionKey } from './oauth/oauth-tokens.ts'
 import type { Awaited } from './readiness.ts'
 
 /** Of received mail that is under way, all accounts together. */
@@ -45,10 +47,6 @@ export interface Posthorn {
   stop(): Promise<void>
 }
 
-const noTokens: TokenSource = () => {
-  throw new PosthornError('CONFIG_INVALID', 'OAuth 2.0 is not supported yet', { stage: 'configure' })
-}
-
 /**
  * Resolves when the worker has connected and asked to join its groups.
  *
@@ -68,6 +66,7 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
       releasers.add(() => monitor.close())
       emit = monitor.emit
     }
+    if (anyPersonLogin(config.accounts)) requireEncryptionKey(config.oauth)
     const registry = config.avro.registry === null ? null : createSchemaRegistry(config.avro.registry)
     if (registry !== null) releasers.add(() => registry.close())
     const codec = createCodec({ schemas: loadSchemas(), encoding: config.avro.encoding, registry })
@@ -127,7 +126,20 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
       await member.start()
     }
 
-    const connections = createAccountConnections(noTokens)
+    const tokenTopic = { topic: topics.oauthTokens, from: 'beginning', untilEnd: false } as const
+    const tokens = new OAuthTokens({
+      config,
+      openRecords: () => ({
+        read: () => TopicReader.open({ ...tokenTopic, kafka, groupPrefix: config.kafka.group }),
+        producer: createRecordProducer(kafka),
+      }),
+      patience: 'worker',
+      emit,
+      now,
+      random,
+    })
+    releasers.add(() => tokens.close())
+    const connections = createAccountConnections(tokens.of)
     const shared = { config, codec, store, connections, emit, now, random }
     // Side by side: each may take a while to settle what is in flight.
     releasers.add(() => Promise.all(leave.map((one) => one())))

@@ -10,7 +10,8 @@ import type { Config } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import { defaultConfigFile, loadConfig } from '../config/load-config.ts'
 import type { Posthorn, PosthornOptions } from '../main.ts'
-import { Releasers } from '../lifecycle.ts'
+import { Releasers, type Release } from '../lifecycle.ts'
+import type { OAuthTokensOptions } from '../oauth/oauth-tokens.ts'
 import type { ConnectKafka, KafkaClients } from './kafka-clients.ts'
 import { writeText, type CliIo } from './io.ts'
 import { toJsonLine, toSafeText } from './printable.ts'
@@ -85,6 +86,28 @@ export class CliContext {
     const { encoding, registry } = this.config().avro
     return createCodec({ schemas: this.schemas(), encoding, registry: registry === null ? null : this.registry() })
   })
+
+  /** For what is opened by a command itself. */
+  onClose(release: Release): void {
+    this.#releasers.add(release)
+  }
+
+  oauthOptions(): OAuthTokensOptions {
+    const config = this.config()
+    const topic = config.kafka.topics.oauthTokens
+    return {
+      config,
+      openRecords: () => ({
+        read: () => this.kafka().read({ topic, from: 'beginning', untilEnd: false }),
+        producer: this.kafka().producer(),
+      }),
+      patience: 'command',
+      // What keeps a command from its tokens is thrown at it.
+      emit: () => undefined,
+      now: this.io.now,
+      random: Math.random,
+    }
+  }
 
   checkPorts(): CheckPorts {
     return this.#ports.createCheckPorts(this)

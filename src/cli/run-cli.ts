@@ -8,6 +8,7 @@ import { registerDeadLetters } from './dead-letters.ts'
 import { registerDemo } from './demo.ts'
 import { writeText, type CliIo } from './io.ts'
 import { exitCodeOf, formatError } from './report-error.ts'
+import { registerOAuth } from './oauth.ts'
 import { registerMailbox } from './mailbox.ts'
 import { registerRun } from './run.ts'
 import { registerSchemas } from './schemas.ts'
@@ -23,6 +24,7 @@ const commands: readonly Register[] = [
   registerTail,
   registerMailbox,
   registerTopics,
+  registerOAuth,
   registerSchemas,
   registerCheckpoints,
   registerDeadLetters,

@@ -1,4 +1,3 @@
-import type { Config } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import { planTopics } from '../kafka/topic-plan.ts'
 
@@ -10,7 +9,7 @@ const fold = (name: string): string => name.toLowerCase().replaceAll(/[-_]/g, ''
  *
  * @throws PosthornError `USAGE_INVALID` for `sendRetries` alone when it has several tiers
  */
-export const resolveTopic = (name: string, config: Pick<Config, 'kafka' | 'send' | 'limits'>): string => {
+export const resolveTopic = (name: string, config: Parameters<typeof planTopics>[0]): string => {
   const plans = planTopics(config)
   if (plans.some((plan) => plan.name === name)) return name
   const tier = config.send.retry.tiers.find(({ label }) => fold(`sendRetries.${label}`) === fold(name))

@@ -27,9 +27,9 @@ export interface AccountDependencies {
   codec: RecordCodec
   /** Never null for an account that receives. */
   store: AttachmentStore | null
-  connections: Pick<AccountConnections, 'openMailbox'>
   /** Of the whole process. */
   budget: ByteBudget
+  connections: AccountConnections
   emit: Emit
   now: () => number
   random: () => number
@@ -92,15 +92,23 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
   }
 
   #listen(rules: readonly ReceiveRule[]): FolderListener {
-    const { connections, emit, now, random } = this.#deps
+    const { emit, now, random } = this.#deps
     return new FolderListener({
       account: this.name,
       folders: rules.map((rule) => ({ rule, receiver: this.#receive(rule) })),
-      connect: () => connections.openMailbox(this.#account),
+      connect: (signal) => this.#connectWhenResumed(signal),
       newBackoff: (bounds) => new Backoff({ ...bounds, random }),
       emit,
       now,
     })
+  }
+
+  /** Without a login there is nothing to try: the folder waits, and does not knock. */
+  async #connectWhenResumed(signal: AbortSignal): Promise<Mailbox> {
+    const { connections } = this.#deps
+    await connections.accessTokens(this.#account, this.#account.imap?.auth ?? null)?.whenResumed(signal)
+    signal.throwIfAborted()
+    return connections.openMailbox(this.#account)
   }
 
   #receive(rule: ReceiveRule): FolderReceiver {

@@ -5,6 +5,7 @@ import type { AccountConfig, Config, SmtpConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { AttachmentStore } from '../mail/attachment-store.ts'
+import type { AccountTokens } from '../mail/access-tokens.ts'
 import type { AccountConnections } from '../mail/account-connections.ts'
 import { composeMessage, type ComposedMessage, type ComposeDependencies } from '../mail/compose/compose-message.ts'
 import { readMailboxes } from '../mail/compose/mailbox-list.ts'
@@ -34,6 +35,7 @@ export class AccountOutbox implements Outbox {
   readonly #rules: SendingRules
   readonly #compose: Pick<ComposeDependencies, 'dkim' | 'openObject'>
   readonly #sender: SmtpSender
+  readonly #tokens: AccountTokens | undefined
   /** Null: the account has no mailbox, and its requests can't need one. */
   readonly #sent: SentMail | null
 
@@ -52,13 +54,16 @@ export class AccountOutbox implements Outbox {
       openObject: async (object) => (await requireStore(store)).open(object),
     }
     const ownPath = pathOf(smtp.from)
+    this.#tokens = connections.accessTokens(account, smtp.auth)
     this.#sender = new SmtpSender(smtp, {
       now,
       random,
-      accessTokens: connections.accessTokens(account, smtp.auth),
+      accessTokens: this.#tokens,
       isOwnSender: (path) => path === ownPath,
-      onTrouble: ({ code, message, action }, retryInMs) =>
-        emit({ type: 'SmtpTrouble', account: name, code, message, action, retryInMs }),
+      onTrouble: ({ code, message, action }, retryInMs) => {
+        // A pause has been told of, and lasts.
+        if (!this.isPaused) emit({ type: 'SmtpTrouble', account: name, code, message, action, retryInMs })
+      },
       onRefused: ({ code, message, action }, retryInMs) =>
         emit({ type: 'AccountPaused', account: name, code, message, action, retryInMs }),
       onAccepted: () => emit({ type: 'AccountResumed', account: name }),
@@ -66,6 +71,10 @@ export class AccountOutbox implements Outbox {
     const patience = verifyPatienceMs === undefined ? {} : { patienceMs: verifyPatienceMs }
     const connect = () => connections.openMailbox(account)
     this.#sent = imap === null ? null : new SentMail({ sentFolder, connect, now, ...patience })
+  }
+
+  get isPaused(): boolean {
+    return (this.#tokens?.paused ?? null) !== null
   }
 
   messageIdOf(request: SendRequest): string {

@@ -11,6 +11,8 @@ export interface PreparedMail {
 }
 
 export interface Outbox {
+  /** Nothing can be sent until a person has logged in. */
+  readonly isPaused: boolean
   /** The Message-ID that every attempt at this request has. */
   messageIdOf(request: SendRequest): string
   /** @throws PosthornError `REQUEST_*` */

@@ -19,6 +19,8 @@ export interface SendHistory {
   dueAt: number
   /** When the request was first published, milliseconds since the epoch. */
   publishedAt: number
+  /** How long it has waited for a login of its account, milliseconds; that does not count as its age. */
+  pausedMs?: number
   /** Where it was first published. */
   source: { topic: string; partition: number; offset: number }
   /** The request log has this request: it is not a duplicate. */

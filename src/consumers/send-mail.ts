@@ -106,6 +106,11 @@ export class SendMail implements SendFlow {
         outbox.validate(request)
         return { kind: 'postponed', next, history: { ...history, isKnown: true }, messageId }
       }
+      const pause = outbox.isPaused ? this.#waitForLogin(job, messageId) : null
+      if (pause !== null) {
+        outbox.validate(request)
+        return pause
+      }
       return await this.#attempt(job, outbox, messageId, log, writeAhead)
     } catch (cause) {
       const error = toPosthornError(cause, 'compose')
@@ -149,8 +154,12 @@ export class SendMail implements SendFlow {
       case 'delivered':
       case 'reject':
         return this.#delivered(job, messageId, recipients, seed, outcome)
-      case 'retry':
-        return this.#retry(job, messageId, recipients, outcome.error ?? unexplained())
+      case 'retry': {
+        const error = outcome.error ?? unexplained()
+        // The login went while the mail waited for a connection: no server has seen it.
+        const pause = error.code === 'OAUTH_LOGIN_REQUIRED' ? this.#waitForLogin(job, messageId) : null
+        return pause ?? this.#retry(job, messageId, recipients, error)
+      }
       case 'indeterminate': {
         const error = outcome.error ?? unexplained()
         const { delivery } = job.request
@@ -222,6 +231,15 @@ export class SendMail implements SendFlow {
     return { kind: 'deferred', next, history, messageId, error }
   }
 
+  /** No attempt is made and the request does not age; null: its own `expiresAt` comes first. */
+  #waitForLogin({ request: { expiresAt }, history }: SendJob, messageId: string): SendVerdict | null {
+    const { now, retry } = this.#deps
+    const next = shortestWait(now(), retry)
+    if (expiresAt !== null && next.dueAt > expiresAt) return null
+    const pausedMs = (history.pausedMs ?? 0) + next.tier.delayMs
+    return { kind: 'postponed', next, history: { ...history, isKnown: true, pausedMs }, messageId }
+  }
+
   /** The mail is delivered and has its result: whatever happens here, it is not sent again. */
   async #save(job: SendJob, outbox: Outbox, seed: MailSeed): Promise<SendVerdict | null> {
     const { now, retry } = this.#deps
@@ -249,7 +267,7 @@ export class SendMail implements SendFlow {
 
   #endOf({ request, history }: SendJob): number {
     // A request that asks for a later time has its whole age from then on.
-    const from = Math.max(history.publishedAt, request.sendAt ?? 0)
+    const from = Math.max(history.publishedAt, request.sendAt ?? 0) + (history.pausedMs ?? 0)
     return endOf(from, request.expiresAt, this.#deps.retry)
   }
 }

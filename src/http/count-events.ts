@@ -32,7 +32,7 @@ export const eventFamilies = {
   },
   posthorn_account_paused: {
     type: 'gauge',
-    help: '1 while the SMTP server refuses the account, which nothing but a person can change.',
+    help: '1 while the account waits for a person: its SMTP server refuses it, or somebody must log in (OAuth 2.0).',
     labels: ['account'],
   },
   posthorn_save_failures_total: {

@@ -5,6 +5,7 @@
  * key hashes to the same p in each.
  */
 import type { Config, TopicsConfig } from '../config/config.ts'
+import { anyPersonLogin } from '../config/person-logins.ts'
 
 export type TopicRole =
   | 'sendRequests'
@@ -84,7 +85,8 @@ export const planTopics = ({
   kafka: { topics },
   send,
   limits,
-}: Pick<Config, 'kafka' | 'send' | 'limits'>): TopicPlan[] => {
+  accounts,
+}: Pick<Config, 'kafka' | 'send' | 'limits' | 'accounts'>): TopicPlan[] => {
   const plan = (role: TopicRole, name: string, rest: Partial<TopicPlan> = {}): TopicPlan => ({
     role,
     name,
@@ -118,7 +120,8 @@ export const planTopics = ({
     plan('checkpoints', topics.checkpoints, { ...lasting, group: 'mailbox' }),
     plan('commandResults', topics.commandResults, { suitableCleanups: any }),
     plan('deadLetters', topics.deadLetters, { maxMessageBytes: requestBytes + 2 * headroomBytes }),
-    plan('oauthTokens', topics.oauthTokens, lasting),
+    // One partition: the order of its records decides who refreshes.
+    ...(anyPersonLogin(accounts) ? [plan('oauthTokens', topics.oauthTokens, { ...lasting, partitions: 1 })] : []),
   ]
 }
 

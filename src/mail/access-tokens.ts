@@ -10,10 +10,19 @@ export interface AccessTokens {
   get(): Promise<string>
   /** A server has refused this token: `get` never gives it again. */
   invalidate(token: string): void
+  /** Neither refused nor expired, as far as is known. */
+  isGood(token: string): boolean
+}
+
+export interface AccountTokens extends AccessTokens {
+  /** Why nothing goes on until a person has logged in; null: no person is needed. */
+  readonly paused: PosthornError | null
+  /** Resolves when no person is needed, at once or after a login, or when the signal aborts. */
+  whenResumed(signal: AbortSignal): Promise<void>
 }
 
 /** The tokens of the login of an account; logins that share a grant share their tokens. */
-export type TokenSource = (account: string, auth: OAuth2Login) => AccessTokens
+export type TokenSource = (account: string, auth: OAuth2Login) => AccountTokens
 
 const refusals = new Set(['SMTP_AUTHENTICATION_FAILED', 'IMAP_AUTHENTICATION_FAILED'])
 

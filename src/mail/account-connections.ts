@@ -1,15 +1,15 @@
 /** Where every connection of an account to its servers is made. */
 import type { AccountConfig, AuthConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
-import type { AccessTokens, TokenSource } from './access-tokens.ts'
+import type { AccountTokens, TokenSource } from './access-tokens.ts'
 import { connectMailbox } from './imap-mailbox.ts'
-import type { Mailbox } from './mailbox.ts'
+import type { ConnectedMailbox } from './mailbox.ts'
 
 export interface AccountConnections {
   /** A new IMAP connection, logged in. @throws PosthornError `IMAP_*`, `OAUTH_*` */
-  openMailbox(account: AccountConfig): Promise<Mailbox>
+  openMailbox(account: AccountConfig): Promise<ConnectedMailbox>
   /** For the SMTP connections of an account; undefined: it does not log in with tokens. */
-  accessTokens(account: AccountConfig, auth: AuthConfig | null): AccessTokens | undefined
+  accessTokens(account: AccountConfig, auth: AuthConfig | null): AccountTokens | undefined
 }
 
 export const createAccountConnections = (tokens: TokenSource): AccountConnections => {

@@ -197,8 +197,9 @@ export class SmtpSender {
   #onClosed(session: SmtpSession, error: PosthornError | null): void {
     this.#sessions.delete(session)
     this.#takeOut(session)
-    // A mail whose own content breaks off says nothing about the server.
-    if (error?.code.startsWith('SMTP_') === true && session.settled === 0) this.#failed(error)
+    // A mail whose own content breaks off says nothing about the server, nor does the end of a token's time.
+    const isExpiry = error?.code === 'SMTP_CONNECTION_LOST' && session.link.token?.hasExpired() === true
+    if (error?.code.startsWith('SMTP_') === true && session.settled === 0 && !isExpiry) this.#failed(error)
     this.#dispatch()
   }
 

@@ -21,7 +21,8 @@ export interface ListenerDependencies {
   account: string
   /** At least one. With several, IDLE tells of the last; the others are looked at when their `poll` is over. */
   folders: readonly { rule: ReceiveRule; receiver: Pick<FolderReceiver, 'sync' | 'retryInMs'> }[]
-  connect: () => Promise<Mailbox>
+  /** May wait until the account can be used at all. */
+  connect: (signal: AbortSignal) => Promise<Mailbox>
   newBackoff: (bounds: { firstMs: number; maxMs: number }) => Backoff
   emit: Emit
   now: () => number
@@ -120,7 +121,7 @@ export class FolderListener {
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const connecting = this.#deps.connect()
+    const connecting = this.#deps.connect(signal)
     // A server may keep it waiting for long; one that comes too late is closed unused.
     connecting.then((mailbox) => (signal.aborted ? mailbox.close() : undefined)).catch(() => undefined)
     const mailbox = await orAborted(connecting, signal)

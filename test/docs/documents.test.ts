@@ -12,7 +12,7 @@ const manifest = JSON.parse(readDocument('package.json').text) as { scripts: Rec
 
 /** Whatever file or variable an example refers to. */
 const readFile = (path: string): string => (path.endsWith('.pem') ? (rootCertificates[0] ?? '') : 'any')
-const env = new Proxy({}, { get: () => 'any' })
+const env = new Proxy({}, { get: (_, name) => (String(name).endsWith('OAUTH_KEY') ? '0'.repeat(64) : 'any') })
 
 const sectionNames = ['kafka', 'avro', 'storage', 'send', 'limits', 'http', 'oauth', 'accounts']
 
@@ -47,7 +47,6 @@ describe('the documents', () => {
 
     it(`${path}: every command and flag exists`, async () => {
       for (const line of commandLines(document)) {
-        if (line.startsWith('posthorn oauth')) continue
         const words = line.split(' ').slice(1)
         const firstFlag = words.findIndex((word) => !/^[a-z][a-z-]*$/.test(word))
         const names = firstFlag === -1 ? words : words.slice(0, firstFlag)

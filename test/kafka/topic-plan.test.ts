@@ -24,11 +24,14 @@ const topics: TopicsConfig = {
   replication: 3,
 }
 const tiers = ['1m', '1h'].map((label) => ({ label, delayMs: 60_000, topic: `mail.send.retries.${label}` }))
-const plans = planTopics({
-  kafka: { topics },
-  send: { retry: { tiers } },
-  limits: { maxInlineBodyBytes: 262_144 },
-} as unknown as Parameters<typeof planTopics>[0])
+const planWith = (grant: string) =>
+  planTopics({
+    kafka: { topics },
+    send: { retry: { tiers } },
+    limits: { maxInlineBodyBytes: 262_144 },
+    accounts: { a: { smtp: null, imap: { auth: { method: 'oauth2', oauth2: { grant } } } } },
+  } as unknown as Parameters<typeof planTopics>[0])
+const plans = planWith('authorization_code')
 
 const planOf = (name: string) => {
   const found = plans.find((plan) => plan.name === name)
@@ -76,6 +79,11 @@ describe('planTopics', () => {
   it('keeps checkpoints and tokens for ever', () => {
     assert.equal(planOf('mail.checkpoints').cleanup, 'compact')
     assert.equal(planOf('mail.oauth.tokens').cleanup, 'compact')
+  })
+
+  it('keeps tokens in one partition, and in no topic where nobody logs in', () => {
+    assert.equal(planOf('mail.oauth.tokens').partitions, 1)
+    assert.ok(planWith('client_credentials').every(({ role }) => role !== 'oauthTokens'))
   })
 
   it('lets a retry and a dead letter be larger than the record that they carry', () => {

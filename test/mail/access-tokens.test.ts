@@ -17,6 +17,7 @@ const countingTokens = (): AccessTokens & { invalidated: string[] } => {
     invalidated,
     get: async () => `tok-${invalidated.length + 1}`,
     invalidate: (token) => void invalidated.push(token),
+    isGood: (token) => token === `tok-${invalidated.length + 1}`,
   }
 }
 
@@ -66,6 +67,31 @@ void describe('a token that expires between two mails', { concurrency: 3 }, () =
       assert.equal(server.mails.length, 3)
     })
   }
+
+  void test('a connection that goes in the middle of a mail, with its token, is replaced and the mail sent', async (t) => {
+    const tokens = countingTokens()
+    const server = await startScriptServer(t, {
+      extensions: [...usualExtensions, 'AUTH XOAUTH2'],
+      script: ({ step, connection }) => {
+        if (step !== 'DATA' || connection !== 1) return undefined
+        return { afterBytes: 1_000, react: { drop: true } }
+      },
+    })
+    const options = senderOptions(server.port, { auth, allowPlaintextAuth: true, connections: 1 })
+    const sender = new SmtpSender(options, senderDependencies({ accessTokens: tokens }))
+    t.after(() => sender.close({ graceMs: 0 }))
+    async function* content(): AsyncGenerator<Buffer> {
+      for (let piece = 0; piece < 500; piece += 1) {
+        // Between the login and the loss its time has come.
+        if (piece === 1 && tokens.invalidated.length === 0) tokens.invalidate('tok-1')
+        yield Buffer.alloc(60_000, 'x\r\n')
+      }
+    }
+    const outcome = await sender.send(mailTo({ content }))
+    assert.equal(outcome.kind, 'delivered')
+    assert.equal(server.connections, 2)
+    assert.equal(server.mails.length, 1)
+  })
 
   void test('a new login that may not send either is told, not tried for ever', async (t) => {
     const server = await startScriptServer(t, {

@@ -39,14 +39,16 @@ const refused = async (
   expected: object,
 ): Promise<ImapScriptServer> => {
   const server = await startImapScript(t, script)
-  const accessTokens = token === undefined ? undefined : { get: async () => token, invalidate: () => undefined }
+  const accessTokens =
+    token === undefined ? undefined : { get: async () => token, invalidate: () => undefined, isGood: () => true }
   await assert.rejects(connectMailbox(optionsFor(server.port, options), { accessTokens }), expected)
   return server
 }
 
 const connected = async (t: TestContext, { script, options = {}, token }: Attempt) => {
   const server = await startImapScript(t, script)
-  const accessTokens = token === undefined ? undefined : { get: async () => token, invalidate: () => undefined }
+  const accessTokens =
+    token === undefined ? undefined : { get: async () => token, invalidate: () => undefined, isGood: () => true }
   const mailbox = await connectMailbox(optionsFor(server.port, options), { accessTokens })
   t.after(() => mailbox.close())
   return { server, mailbox }

@@ -188,6 +188,11 @@ export class Dovecot {
     await rm(this.#root, { recursive: true, force: true })
   }
 
+  /** Ends every session of a user, as providers do when a token expires. */
+  async kick({ user }: Pick<MailUser, 'user'>): Promise<void> {
+    await run('doveadm', ['-c', join(this.#root, 'dovecot.conf'), 'kick', user])
+  }
+
   log(): Promise<string> {
     return readFile(join(this.#root, 'dovecot.log'), 'utf8')
   }

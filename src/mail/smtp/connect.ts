@@ -25,7 +25,7 @@ import { withAccessToken, type AccessTokens } from '../access-tokens.ts'
 import { tlsOptions } from '../../tls-options.ts'
 import { classifyConnectFailure, type ConnectPhase } from './classify-connect-failure.ts'
 import { readExtensions, type SmtpExtensions } from './extensions.ts'
-import { loginMethod, type LoginMethod } from './login.ts'
+import { loginMethod, mechanismOf, type LoginMethod } from './login.ts'
 
 export type SmtpServerOptions = Pick<
   SmtpConfig,
@@ -39,8 +39,15 @@ export interface SmtpLink {
   extensions: SmtpExtensions
   /** SASL mechanism of the login; null: the account has none. */
   mechanism: string | null
-  /** What it logged in with counts no more: the next login is made with another token. */
-  discardToken: () => void
+  /** What it logged in with; null: no token. */
+  token: LinkToken | null
+}
+
+export interface LinkToken {
+  /** It was good when it was used, and is no more. */
+  hasExpired(): boolean
+  /** The server has forgotten the login: the next one is made with another token. */
+  discard(): void
 }
 
 export interface ConnectDependencies {
@@ -65,10 +72,16 @@ const connectOnce = async (
     deps.signal?.throwIfAborted()
     const socket = await openSocket(options, deps.signal)
     const link = await handshake(options, socket, phase, token, deps)
-    return { ...link, discardToken: () => (token === null ? undefined : deps.accessTokens?.invalidate(token)) }
+    return { ...link, token: linkToken(token, deps.accessTokens) }
   } catch (error) {
     throw isPosthornError(error) ? error : classifyConnectFailure(error, phase)
   }
+}
+
+const linkToken = (token: string | null, tokens: AccessTokens | undefined): LinkToken | null => {
+  if (token === null || tokens === undefined) return null
+  const wasGood = tokens.isGood(token)
+  return { hasExpired: () => wasGood && !tokens.isGood(token), discard: () => tokens.invalidate(token) }
 }
 
 const openSocket = (
@@ -103,7 +116,7 @@ const handshake = async (
   phase: ConnectPhase,
   token: string | null,
   deps: ConnectDependencies,
-): Promise<Omit<SmtpLink, 'discardToken'>> => {
+): Promise<Omit<SmtpLink, 'token'>> => {
   const { host, port, security, connectTimeoutMs } = options
   let injected = false
   const login = options.auth === null ? null : loginMethod(options.auth, options, token)
@@ -177,7 +190,7 @@ const logIn = async (
     connection.once('end', () => reject(closed()))
     connection.login(auth, (error) => (error ? reject(error) : resolve()))
   })
-  return auth.method
+  return mechanismOf(auth.method)
 }
 
 /** The socket, with nobody reading from it. */

@@ -41,9 +41,9 @@ const tokenLogin = (auth: OAuth2Login, { host, port }: { host: string; port: num
   const xoauth2 = `user=${auth.user}\x01auth=Bearer ${token}\x01\x01`
   const oauthbearer = `n,a=${saslName(auth.user)},\x01host=${host}\x01port=${port}\x01auth=Bearer ${token}\x01\x01`
   const exchange =
-    (initial: string, afterError: string) =>
-    async ({ method, sendCommand }: SMTPConnectionCustomAuthContext): Promise<void> => {
-      let reply = await sendCommand(`AUTH ${method} ${Buffer.from(initial, 'utf8').toString('base64')}`)
+    (mechanism: string, initial: string, afterError: string) =>
+    async ({ sendCommand }: SMTPConnectionCustomAuthContext): Promise<void> => {
+      let reply = await sendCommand(`AUTH ${mechanism} ${Buffer.from(initial, 'utf8').toString('base64')}`)
       // The server explains itself in a challenge that has to be answered before it gives its verdict.
       if (reply.status === 334) reply = await sendCommand(afterError)
       if (reply.status !== 235) throw new Error('the token was refused')
@@ -52,12 +52,21 @@ const tokenLogin = (auth: OAuth2Login, { host, port }: { host: string; port: num
     choose(offered) {
       const wanted = auth.oauth2.mechanism === null ? ['XOAUTH2', 'OAUTHBEARER'] : [auth.oauth2.mechanism.toUpperCase()]
       const method = wanted.find((name) => offered.includes(name))
-      return method === undefined ? null : { method, user: auth.user }
+      return method === undefined ? null : { method: handlerOf(method), user: auth.user }
     },
-    handlers: { XOAUTH2: exchange(xoauth2, ''), OAUTHBEARER: exchange(oauthbearer, 'AQ==') },
+    handlers: {
+      [handlerOf('XOAUTH2')]: exchange('XOAUTH2', xoauth2, ''),
+      [handlerOf('OAUTHBEARER')]: exchange('OAUTHBEARER', oauthbearer, 'AQ=='),
+    },
     secrets: [token, xoauth2, oauthbearer],
   }
 }
+
+/** nodemailer takes a login named XOAUTH2 for its own and, without its token generator, tries PLAIN instead. */
+const handlerOf = (mechanism: string): string => `TOKEN-${mechanism}`
+
+/** SASL mechanism of a login that `choose` has chosen. */
+export const mechanismOf = (method: string): string => method.replace(/^TOKEN-/, '')
 
 /** RFC 5801 4: `saslname`. */
 const saslName = (user: string): string => user.replaceAll('=', '=3D').replaceAll(',', '=2C')

@@ -9,8 +9,9 @@
  * PIPELINING: its envelope travels with the end of the first one's data or after it (RFC 2920 3.1), so that a mail costs
  * one round trip; its own content is never sent before the first one is settled.
  *
- * - A delivery settles exactly once: with an outcome, or with null, which says that the connection, used before, was gone
- *   or had lost its login before the mail began: it may travel over another one as if nothing had happened.
+ * - A delivery settles exactly once: with an outcome, or with null: it was not sent, for a reason that was not its own, and
+ *   may travel over another connection as if nothing had happened. The connection, used before, was gone or had lost its
+ *   login before the mail began, or it went before the dot with the token that it was logged in with.
  * - Nothing is read or written after `closed`.
  * - Bytes of the content are handed to the socket one piece at a time, each when the system has taken the one before;
  *   the final dot of a big mail is handed over only when all before it was taken.
@@ -38,7 +39,7 @@ export interface SmtpMessage {
 
 export interface Delivery {
   message: SmtpMessage
-  /** Null: not sent, and what the server answered, if anything, was not about it. */
+  /** Null: not sent, and the reason was not its own. */
   settle(outcome: DeliveryOutcome | null): void
 }
 
@@ -188,7 +189,7 @@ export class SmtpSession {
     const outcome = classifyTransaction(transaction.facts, delivery.message.envelope.recipients)
     const lost = connectionLost(this.link.server, 'the server closes it', 'connect')
     if (endsSession(transaction.facts)) {
-      this.link.discardToken()
+      this.link.token?.discard()
       delivery.settle(reused ? null : outcome)
       return this.#end(outcome.error ?? lost)
     }
@@ -269,11 +270,14 @@ export class SmtpSession {
     this.#closed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#socket.destroy()
+    const isLost = error.code === 'SMTP_CONNECTION_LOST'
+    const isExpiry = isLost && this.link.token?.hasExpired() === true
     for (const [at, { delivery, transaction, reused }] of this.#running.splice(0).entries()) {
-      const neverAnswered = !transaction.answered && reused && (at > 0 || error.code === 'SMTP_CONNECTION_LOST')
+      const neverAnswered = !transaction.answered && reused && (at > 0 || isLost)
+      const unharmed = neverAnswered || (isExpiry && !transaction.facts.dotWritten)
       transaction.lose(error)
       const { recipients } = delivery.message.envelope
-      delivery.settle(neverAnswered ? null : classifyTransaction(transaction.facts, recipients))
+      delivery.settle(unharmed ? null : classifyTransaction(transaction.facts, recipients))
     }
     this.#options.onClosed(this, error)
   }

@@ -193,12 +193,12 @@ void describe('OAuth 2.0', { concurrency: 4 }, () => {
     user: 'me@example.com',
     oauth2: { mechanism } as OAuth2Config,
   })
-  const accessTokens = { get: async () => 'tok-1', invalidate: () => undefined }
+  const accessTokens = { get: async () => 'tok-1', invalidate: () => undefined, isGood: () => true }
 
   void test('XOAUTH2 and OAUTHBEARER show the token in their own forms', async (t) => {
     const security = { security: 'tls', tls: trusting() } as const
     const tls = { mode: 'implicit', pair: certificates.server } as const
-    const extensions = offering('AUTH XOAUTH2 OAUTHBEARER')
+    const extensions = offering('AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER')
     const one = await attempt(t, { extensions, tls }, { ...security, auth: oauth(null) }, { accessTokens })
     const first = Buffer.from('user=me@example.com\x01auth=Bearer tok-1\x01\x01').toString('base64')
     assert.ok(one.server.lines.includes(`AUTH XOAUTH2 ${first}`))

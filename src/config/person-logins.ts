@@ -1,0 +1,13 @@
+/** Which OAuth 2.0 clients need a person to log in (pure). */
+import type { AccountConfig, OAuth2Config } from './config.ts'
+
+export const isLoginByPerson = ({ grant }: OAuth2Config): boolean => grant === 'authorization_code'
+
+/** Those of an account; one, where both directions share it. */
+export const personLogins = ({ smtp, imap }: Pick<AccountConfig, 'smtp' | 'imap'>): OAuth2Config[] => {
+  const clients = [smtp?.auth, imap?.auth].flatMap((auth) => (auth?.method === 'oauth2' ? [auth.oauth2] : []))
+  return [...new Set(clients)].filter(isLoginByPerson)
+}
+
+export const anyPersonLogin = (accounts: Readonly<Record<string, AccountConfig>>): boolean =>
+  Object.values(accounts).some((account) => personLogins(account).length > 0)
