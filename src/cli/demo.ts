@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import pino from 'pino'
 import type { Demo } from '../demo/run-demo.ts'
-import { Releasers } from '../lifecycle.ts'
+import { orAborted, Releasers } from '../lifecycle.ts'
 import { logEvents } from '../log-events.ts'
 import type { CliContext, Register } from './context.ts'
 
@@ -13,7 +13,8 @@ export const registerDemo: Register = (program, context) => {
     .action(async ({ once: isOnce = false }: { once?: boolean }) => {
       const releasers = new Releasers()
       try {
-        const demo = await start(context, releasers)
+        // A download or an installation that is under way is not waited for.
+        const demo = await orAborted(start(context, releasers), context.io.signal)
         if (isOnce) {
           // Everything is stopped before the last line, so that whoever reads it finds nothing running.
           await releasers.releaseAll()
@@ -21,7 +22,8 @@ export const registerDemo: Register = (program, context) => {
           return
         }
         await context.print(describe(demo))
-        if (!context.io.signal.aborted) await once(context.io.signal, 'abort')
+        await untilAborted(context.io.signal, demo.ended)
+        if (!context.io.signal.aborted) throw demo.ended.reason
         context.progress('stopping')
       } catch (error) {
         if (!context.io.signal.aborted) throw error
@@ -31,6 +33,11 @@ export const registerDemo: Register = (program, context) => {
         await releasers.releaseAll()
       }
     })
+}
+
+/** Resolves when one of them is aborted. */
+const untilAborted = async (...signals: readonly AbortSignal[]): Promise<void> => {
+  if (!signals.some(({ aborted }) => aborted)) await Promise.race(signals.map((signal) => once(signal, 'abort')))
 }
 
 const start = async (context: CliContext, releasers: Releasers): Promise<Demo> => {
@@ -58,13 +65,14 @@ const start = async (context: CliContext, releasers: Releasers): Promise<Demo> =
   })
 }
 
-const describe = ({ summary: { endpoints, seconds }, configFile }: Demo): string => `
+const describe = ({ summary: { endpoints, seconds }, http, configFile }: Demo): string => `
 The round trip took ${seconds} s with everything that had to be started. It all runs on:
 
   Kafka  ${endpoints.kafka}
   SMTP   ${endpoints.smtp}
   IMAP   ${endpoints.imap}
   S3     ${endpoints.s3}
+  HTTP   ${http}/readyz, /metrics
 
 The configuration is in ${configFile}. In another terminal, in this folder:
 

@@ -13,6 +13,7 @@ export const buildDemoConfig = ({ kafka, mail, s3 }: EmbeddedServers): string =>
   return stringify({
     kafka: { brokers: kafka.brokers, topics: { partitions: 4, replication: 1 } },
     storage: { endpoint: s3.endpoint, region: 'us-east-1', prefix: 'attachments', pathStyle: true, ...demoStorage },
+    http: { port: 0 },
     accounts: {
       [demoAccount]: {
         smtp: { host: mail.host, port: mail.smtpPort, security: 'none', from: `Posthorn demo <${demoUser.address}>` },

@@ -1,5 +1,5 @@
 /** What `npm start` runs: embedded servers, Posthorn on them, one round trip. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,7 +16,7 @@ import type { Emit } from '../events.ts'
 import { createKafka } from '../kafka/connect.ts'
 import { createRecordProducer } from '../kafka/record-producer.ts'
 import { TopicReader } from '../kafka/topic-reader.ts'
-import type { Releasers } from '../lifecycle.ts'
+import { orAborted, type Releasers } from '../lifecycle.ts'
 import { createS3AttachmentStore } from '../mail/s3-attachment-store.ts'
 import { startPosthorn, type PosthornOptions } from '../main.ts'
 import { buildDemoConfig, demoStorage, demoUser } from './demo-config.ts'
@@ -38,15 +38,22 @@ export interface DemoOptions {
 
 export interface Demo {
   summary: RoundTrip & { ok: true; endpoints: Record<'kafka' | 'smtp' | 'imap' | 's3', string>; seconds: number }
+  /** URL of health, readiness and metrics. */
+  http: string
   /** Where the configuration of the running demo is. */
   configFile: string
+  /** Aborted, with the reason, when a server has ended by itself. */
+  ended: AbortSignal
 }
 
 const readyTimeoutMs = 60_000
+/** Without its servers Posthorn may find no end. */
+const stopTimeoutMs = 10_000
+const reasonPatienceMs = 2_000
 
 /** Everything that is started is registered with `releasers`. @throws PosthornError, or the reason of the signal */
 export const runDemo = async (releasers: Releasers, options: DemoOptions): Promise<Demo> => {
-  const { env, signal, now, random, emit, kafkaLog, createId, say } = options
+  const { env, signal, now, say } = options
   const startedAt = now()
   const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-demo-')).catch((error: unknown) => {
     throw explainFailure(error, 'making a temporary folder')
@@ -61,13 +68,34 @@ export const runDemo = async (releasers: Releasers, options: DemoOptions): Promi
     onStep: say,
     onFetch: (progress) => options.showProgress(describeProgress(progress)),
   })
-  signal.throwIfAborted()
-  const { config, configFile } = await writeConfig(servers)
-  releasers.add(() => rm(configFile, { force: true }))
+  const either = AbortSignal.any([signal, servers.ended])
+  const going = useServers(releasers, servers, dataDir, { ...options, signal: either })
+  const demo = await orAborted(going, either).catch(async (error: unknown) => {
+    // A lost connection may be the first that is seen of a server's end, which knows the reason.
+    if (!either.aborted) await delay(reasonPatienceMs, undefined, { signal: either }).catch(() => undefined)
+    either.throwIfAborted()
+    throw error
+  })
+  const seconds = Math.round((now() - startedAt) / 100) / 10
+  return { ...demo, summary: { ...demo.summary, seconds }, ended: servers.ended }
+}
 
+const useServers = async (
+  releasers: Releasers,
+  servers: EmbeddedServers,
+  dataDir: string,
+  options: DemoOptions,
+): Promise<Pick<Demo, 'http' | 'configFile'> & { summary: Omit<Demo['summary'], 'seconds'> }> => {
+  const { signal, now, random, kafkaLog, createId, say } = options
+  const { config, configFile } = await writeConfig(releasers, servers, dataDir)
   say('starting Posthorn')
+  let http = ''
+  const emit: Emit = (event) => {
+    if (event.type === 'Listening') http = event.url
+    options.emit(event)
+  }
   const posthorn = await startPosthorn(config, { roles: ['send', 'receive'], emit, kafkaLog, signal, now, random })
-  releasers.add(() => posthorn.stop())
+  releasers.add(() => Promise.race([posthorn.stop(), delay(stopTimeoutMs, undefined, { ref: false })]))
   for (const deadline = now() + readyTimeoutMs; posthorn.awaited.length > 0; await delay(20, undefined, { signal })) {
     if (now() > deadline)
       throw new PosthornError('INTERNAL', 'Posthorn did not become ready in time', { stage: 'start' })
@@ -92,8 +120,7 @@ export const runDemo = async (releasers: Releasers, options: DemoOptions): Promi
       createId,
       say,
     })
-    const seconds = Math.round((now() - startedAt) / 100) / 10
-    return { summary: { ok: true, ...trip, endpoints: toEndpoints(servers), seconds }, configFile }
+    return { summary: { ok: true, ...trip, endpoints: toEndpoints(servers) }, http, configFile }
   } finally {
     await Promise.all(readers.map((reader) => reader.close()))
     await producer.close()
@@ -101,20 +128,32 @@ export const runDemo = async (releasers: Releasers, options: DemoOptions): Promi
   }
 }
 
-/** Under the current folder, where the next command is typed. */
-const writeConfig = async (servers: EmbeddedServers): Promise<{ config: Config; configFile: string }> => {
+/** Under the current folder, where the next command is typed; where that is read-only, with the data. */
+const writeConfig = async (
+  releasers: Releasers,
+  servers: EmbeddedServers,
+  dataDir: string,
+): Promise<{ config: Config; configFile: string }> => {
   const text = buildDemoConfig(servers)
-  const configFile = join('.posthorn', 'demo.yaml')
-  try {
-    await mkdir('.posthorn', { recursive: true })
-    await writeFile(configFile, text, { mode: 0o600 })
-  } catch (error) {
-    throw explainFailure(error, `writing ${configFile}`)
+  const write = async (folder: string): Promise<string> => {
+    await mkdir(folder, { recursive: true })
+    const path = join(folder, 'demo.yaml')
+    await writeFile(path, text, { mode: 0o600 })
+    return path
   }
-  const readFile = () => {
+  const configFile = await write('.posthorn')
+    .catch(() => write(dataDir))
+    .catch((error: unknown) => {
+      throw explainFailure(error, 'writing the configuration')
+    })
+  // Another demo may have been started in this folder since.
+  releasers.add(async () => {
+    if ((await readFile(configFile, 'utf8').catch(() => '')) === text) await rm(configFile, { force: true })
+  })
+  const refuse = () => {
     throw new Error('the demo refers to no file')
   }
-  return { config: compileConfig(text, { fileName: configFile, env: {}, readFile }), configFile }
+  return { config: compileConfig(text, { fileName: configFile, env: {}, readFile: refuse }), configFile }
 }
 
 const requireStorage = ({ storage }: Config): NonNullable<Config['storage']> => {

@@ -23,6 +23,8 @@ export interface EmbeddedServers {
   kafka: KafkaServer
   mail: MailServer
   s3: S3Server
+  /** Aborted, with the reason, when one of them ends. */
+  ended: AbortSignal
 }
 
 /**
@@ -38,7 +40,7 @@ export const startEmbeddedServers = async (
   const { cacheDir, dataDir, signal, onStep, users, bucket, accessKeyId, secretAccessKey } = options
   const supervisor = new Supervisor()
   releasers.add(() => supervisor.close())
-  const { path: java, major } = await findJava({ cacheDir, javaHome: options.javaHome, onProgress: onStep })
+  const { path: java, major } = await findJava({ cacheDir, javaHome: options.javaHome, signal, onProgress: onStep })
   onStep(`using Java ${major}`)
   const jars = await fetchJars(['kafka', 's3', 'mail'], { ...options, onProgress: options.onFetch })
   onStep('starting Kafka, the mail server and the S3 server')
@@ -58,5 +60,9 @@ export const startEmbeddedServers = async (
   // Not before each has settled is it certain what has to be stopped.
   await Promise.allSettled(starting)
   const [kafka, mail, s3] = await Promise.all(starting)
-  return { kafka, mail, s3 }
+  const ended = new AbortController()
+  for (const { process } of [kafka, mail, s3]) {
+    void process.exited.then(async () => ended.abort(await process.explain()))
+  }
+  return { kafka, mail, s3, ended: ended.signal }
 }

@@ -16,6 +16,8 @@ export interface FindJavaOptions {
   cacheDir: string
   /** JAVA_HOME. */
   javaHome: string | null
+  /** Breaks an installation off. */
+  signal?: AbortSignal
   onProgress: (message: string) => void
 }
 
@@ -75,8 +77,9 @@ export const findJava = async (options: FindJavaOptions): Promise<Java> => {
     if (command === 'apt-get' && process.getuid?.() !== 0) continue
     options.onProgress(`installing ${name}`)
     try {
-      await run(command, args(options.cacheDir))
+      await run(command, args(options.cacheDir), options.signal === undefined ? {} : { signal: options.signal })
     } catch {
+      options.signal?.throwIfAborted()
       continue
     }
     const java = await findInstalled(options)

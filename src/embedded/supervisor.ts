@@ -9,6 +9,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { PosthornError } from '../errors.ts'
+import { explainFailure } from './explain-failure.ts'
 
 export interface ServerProcess {
   readonly pid: number
@@ -56,9 +57,13 @@ const guardianProgram = `
 export class Supervisor {
   #guardian: ChildProcess | null = null
   readonly #running = new Set<ServerProcess>()
+  #isClosed = false
 
   async start({ name, command, args, cwd, logFile, stopTimeoutMs = 10_000 }: ServerCommand): Promise<ServerProcess> {
-    const log = await open(logFile, 'a')
+    if (this.#isClosed) throw new PosthornError('STOPPED', `${name} is not needed any more`, { stage: 'stop' })
+    const log = await open(logFile, 'a').catch((error: unknown) => {
+      throw explainFailure(error, `starting ${name}`)
+    })
     const child = spawn(command, args, { cwd, detached: true, stdio: ['ignore', log.fd, log.fd] })
     const exited = new Promise<void>((resolve) => {
       child.once('error', () => resolve())
@@ -94,10 +99,11 @@ export class Supervisor {
       explain: async () => {
         const lines = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n')
         const how = child.signalCode ?? `exit code ${child.exitCode}`
+        if (lines.some((line) => line.includes('No space left on device'))) {
+          return explainFailure({ code: 'ENOSPC' }, name)
+        }
         const last = lines.slice(-4).join(' | ').slice(-600)
-        return new PosthornError('ENVIRONMENT_UNSUITABLE', `${name} ended at its start (${how}): ${last}`, {
-          stage: 'start',
-        })
+        return new PosthornError('ENVIRONMENT_UNSUITABLE', `${name} has ended (${how}): ${last}`, { stage: 'start' })
       },
     }
     this.#running.add(running)
@@ -110,6 +116,7 @@ export class Supervisor {
 
   /** Ends whatever still runs, and the guardian. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await Promise.all([...this.#running].map((server) => server.stop()))
     this.#guardian?.stdin?.end()
     this.#guardian = null

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import process from 'node:process'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { demoFolder, untilLine } from '../support/demo.ts'
@@ -32,6 +34,40 @@ test('npm start -- --once goes once around, prints its facts as the last line an
   assert.deepEqual(Object.keys(summary.endpoints), ['kafka', 'smtp', 'imap', 's3'])
   assert.ok(summary.seconds > 0)
   assert.match(stderr, /the same as sent/)
+  await untilNoneRuns()
+})
+
+test('a server that ends by itself ends the demo, with the reason and nothing left behind', async (t) => {
+  const { start, running, untilNoneRuns } = await demoFolder(t)
+  const demo = start([])
+  const said = text(demo.stderr)
+  const exited = once(demo, 'exit')
+  await untilLine(demo.stdout, 'Ctrl-C ends everything')
+  const kafka = (await running()).find((line) => line.includes(' kafka.Kafka '))
+  process.kill(Number.parseInt(kafka ?? '', 10), 'SIGKILL')
+  assert.deepEqual(await exited, [2, null])
+  assert.match(await said, /^posthorn: Kafka has ended \(SIGKILL\).*\(ENVIRONMENT_UNSUITABLE\)$/m)
+  await untilNoneRuns()
+})
+
+test('Ctrl-C does not wait for a download that has stalled', async (t) => {
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => silent.close())
+  const { port } = silent.address() as AddressInfo
+  const { folder, env, start, untilNoneRuns } = await demoFolder(t)
+  Object.assign(env, {
+    POSTHORN_MAVEN_REPOSITORY: `http://127.0.0.1:${port}/`,
+    POSTHORN_CACHE_DIR: folder,
+    HOME: folder,
+  })
+  const asked = once(silent, 'connection')
+  const demo = start(['--once'])
+  const said = text(demo.stderr)
+  await asked
+  demo.kill('SIGINT')
+  assert.deepEqual(await once(demo, 'exit'), [1, null])
+  assert.match(await said, /interrupted: stopping\n$/)
   await untilNoneRuns()
 })
 
