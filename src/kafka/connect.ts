@@ -15,6 +15,7 @@ import { tlsOptions } from '../tls-options.ts'
 import { compressionTypes, registerCodecs } from './compression/codecs.ts'
 import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
 import { oauthBearer } from './oauth-bearer.ts'
+import { quietRequestQueue } from './quiet-request-queue.ts'
 import { rememberCoordinators } from './remember-coordinators.ts'
 
 /** What it takes to reach a cluster. */
@@ -84,6 +85,7 @@ class PosthornKafka extends Kafka {
 /** Makes the client; nothing is connected before a producer, consumer or admin of it is. */
 export const createKafka = ({ brokers, tls, sasl, compression }: KafkaEndpoint, options: ConnectOptions): Kafka => {
   registerCodecs()
+  quietRequestQueue()
   const config = {
     brokers: [...brokers],
     clientId: options.clientId,

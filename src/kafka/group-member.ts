@@ -10,6 +10,7 @@
  * kafkajs starts again at the committed offset after each join, so records can be delivered twice to an owner;
  * `PartitionOwner.accept` must tolerate that (the offset tracker does).
  */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin, Consumer, Kafka } from 'kafkajs'
 import type { PosthornError } from '../errors.ts'
@@ -230,6 +231,8 @@ export class GroupMember {
 
   async #drainAll(longestMs = Number.POSITIVE_INFINITY): Promise<void> {
     const signal = AbortSignal.timeout(Math.min(this.#options.sessionTimeoutMs * drainShare, longestMs))
+    // Each owner listens to it; Node takes more than ten for a leak.
+    setMaxListeners(this.#held.size, signal)
     await Promise.all([...this.#held.values()].map(({ owner }) => owner.drain(signal)))
   }
 
