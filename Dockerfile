@@ -23,8 +23,8 @@ USER 1000:1000
 # `posthorn` looks for posthorn.yaml in the working directory: the health check and `docker exec … posthorn tail` find it.
 WORKDIR /etc/posthorn
 # Asks Kafka for its topics, with the configuration of the running process, in about half a second. That the process is
-# there needs no check: the container ends with it. That it does its work can't be seen from outside without an HTTP
-# health endpoint. `posthorn check` would log in at every mail server each time.
+# there needs no check: the container ends with it. Where the configuration has an `http` section, ask /readyz instead, as
+# docker-compose.yml does. `posthorn check` would log in at every mail server each time.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
   CMD ["posthorn", "topics", "describe"]
 ENTRYPOINT ["node", "/app/bin/posthorn.js"]

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import process from 'node:process'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { compileConfig } from '../../src/config/compile-config.ts'
 import type { Config } from '../../src/config/config.ts'
-import { repositoryFile, valuesOf, wordsOf } from './dockerfile.ts'
+import { repositoryFile, wordsOf } from './dockerfile.ts'
 
 interface Service {
   image?: string
@@ -54,17 +59,38 @@ describe('docker-compose.yml', () => {
   })
 
   it('checks the health of every service within bounds', () => {
-    for (const [name, { build, healthcheck }] of services) {
-      if (build !== undefined) {
-        assert.match(valuesOf('HEALTHCHECK')[0] ?? '', /--interval=\d+s --timeout=\d+s .*CMD \[/, name)
-        continue
-      }
+    for (const [name, { healthcheck }] of services) {
       assert.ok(healthcheck, name)
       const { test, interval, timeout, retries } = healthcheck
       assert.equal(test[0], 'CMD', name)
       assert.ok(test.length > 1, name)
       assert.deepEqual([interval, timeout, retries], ['10s', '10s', 12], name)
     }
+  })
+
+  it('takes Posthorn for healthy when it is ready, by its own port', async (t) => {
+    let status = 200
+    const server = createServer((request, response) => {
+      response.writeHead(request.url === '/readyz' ? status : 404).end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { http } = compileDemo()
+    const [, command = '', ...args] = service('posthorn').healthcheck?.test ?? []
+    const { port } = server.address() as AddressInfo
+    const check = async (): Promise<unknown> => {
+      const child = spawn(
+        command === 'node' ? process.execPath : command,
+        args.map((word) => word.replace(`127.0.0.1:${http?.port}`, `127.0.0.1:${port}`)),
+      )
+      return (await once(child, 'exit'))[0]
+    }
+    assert.equal(await check(), 0)
+    status = 503
+    assert.equal(await check(), 1)
+    server.closeAllConnections()
+    server.close()
+    assert.equal(await check(), 1)
   })
 
   it('leaves shell variables of the checks to the container', () => {
