@@ -72,6 +72,16 @@ export class Sending {
     return this.cluster.takeDecoded('SendResult', this.config.kafka.topics.sendResults, count)
   }
 
+  /** All results up to the one that makes so many DELIVERED. */
+  async delivered(count: number): Promise<SendResult[]> {
+    for (let read = count; ; read += 1) {
+      const results = await this.results(read)
+      const open = count - results.filter(({ status }) => status === 'DELIVERED').length
+      if (open === 0) return results
+      read += open - 1
+    }
+  }
+
   /** All results that are committed now. */
   async allResults(): Promise<SendResult[]> {
     const records = await this.cluster.readAll(this.config.kafka.topics.sendResults)
