@@ -49,9 +49,10 @@ class Deliveries {
     if (this.#awaited !== null && this.all.length >= this.#awaited.count) this.#awaited.reached()
   }
 
-  further(count: number): Promise<void> {
+  reach(count: number): Promise<void> {
+    if (this.all.length >= count) return Promise.resolve()
     return new Promise((reached) => {
-      this.#awaited = { count: this.all.length + count, reached }
+      this.#awaited = { count, reached }
     })
   }
 }
@@ -71,6 +72,7 @@ const writeConfig = async ({ brokers, folder, name }: CampaignOptions, worker: n
 export const runSendCampaign = async (options: CampaignOptions): Promise<Verdict> => {
   const { name, requests, kills, seed, workers: workerCount } = options
   const random = seededRandom(seed)
+  const pace = seededRandom(seed)
   const deliveries = new Deliveries()
   const lives = Array.from({ length: workerCount }, () => 0)
   const killed = new Set<string>()
@@ -81,7 +83,7 @@ export const runSendCampaign = async (options: CampaignOptions): Promise<Verdict
     for (const worker of lives.keys()) {
       const sink = await startMailSink({
         onMail: (id) => deliveries.add({ id, worker, life: lives[worker] ?? 0 }),
-        answerAfterMs: () => random() * 10,
+        answerAfterMs: () => pace() * 10,
       })
       sinks.push(sink)
       files.push(await writeConfig(options, worker, sink))
@@ -92,14 +94,14 @@ export const runSendCampaign = async (options: CampaignOptions): Promise<Verdict
 
     // Most of the mail goes between the kills, the rest after the last.
     const between = (0.9 * requests) / Math.max(1, kills)
+    const moment = (kill: number): number => Math.ceil(between * (kill - random()))
     for (let kill = 1; kill <= kills; kill += 1) {
-      await before(deliveries.further(Math.ceil(random() * 2 * between)), `kill ${kill} of ${name}`, workers)
+      await before(deliveries.reach(moment(kill)), `kill ${kill} of ${name}`, workers)
       await delay(random() * 50)
       const worker = Math.floor(random() * workerCount)
       const life = lives[worker] ?? 0
       killed.add(`${worker}/${life}`)
-      const replaced = workers[worker]?.replace()
-      await replaced
+      await workers[worker]?.replace()
       lives[worker] = life + 1
       options.onKill?.(kill)
     }

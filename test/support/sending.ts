@@ -8,6 +8,7 @@ import { planTopics } from '../../src/kafka/topic-plan.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
 import { Cluster, codec } from './kafka.ts'
 import { startScriptServer, usualExtensions, type Script, type ScriptServer } from './smtp-script-server.ts'
+import { testServers } from './servers.ts'
 import { deploy, Worker, type Deployment } from './worker.ts'
 
 export interface SendingOptions {
@@ -21,6 +22,8 @@ export interface SendingOptions {
   /** Further accounts. */
   accounts?: object
   settings?: object
+  /** What the worker is given instead of the broker's own address. */
+  brokers?: readonly string[]
   files?: Readonly<Record<string, string>>
 }
 
@@ -34,12 +37,13 @@ export class Sending {
   readonly #deployment: Deployment
   readonly #t: TestContext
 
-  constructor(t: TestContext, server: ScriptServer, deployment: Deployment) {
+  /** @param brokers for the test's own clients */
+  constructor(t: TestContext, server: ScriptServer, deployment: Deployment, brokers: readonly string[]) {
     this.#t = t
     this.server = server
     this.config = deployment.config
     this.#deployment = deployment
-    this.cluster = new Cluster(t, deployment.config)
+    this.cluster = new Cluster(t, { ...this.config, kafka: { ...this.config.kafka, brokers } })
   }
 
   async startWorker(): Promise<Worker> {
@@ -90,16 +94,16 @@ export class Sending {
 }
 
 export const startSending = async (t: TestContext, options: SendingOptions = {}): Promise<Sending> => {
-  const { script, extensions = usualExtensions, smtp, imap, account, accounts, settings, files } = options
+  const { script, extensions = usualExtensions, smtp, imap, account, accounts, settings, files, brokers } = options
   const server = await startScriptServer(t, { extensions, ...(script === undefined ? {} : { script }) })
   const main = {
     smtp: { host: '127.0.0.1', port: server.port, security: 'none', from: 'Main <main@example.com>', ...smtp },
     ...(imap === undefined ? {} : { imap }),
     ...account,
   }
-  const deployment = await deploy(t, { main, ...accounts }, { send: quickRetry, ...settings }, files)
+  const deployment = await deploy(t, { main, ...accounts }, { send: quickRetry, ...settings }, files, brokers)
   await createTopics(deployment.config)
-  return new Sending(t, server, deployment)
+  return new Sending(t, server, deployment, (await testServers()).brokers)
 }
 
 /** So that something can be published before a worker is there. */

@@ -41,13 +41,20 @@ export const deploy = async (
   settings: object = {},
   /** Beside the configuration, by name. */
   files: Readonly<Record<string, string>> = {},
+  /** Default: the shared broker itself. */
+  brokers?: readonly string[],
 ): Promise<Deployment> => {
-  const { brokers, s3 } = await testServers()
+  const { brokers: shared, s3 } = await testServers()
   const name = uniqueName('t')
   const topics = Object.fromEntries(topicNames.map((topic) => [topic, `${name}.${topic}`]))
   const text = stringify({
     // The shortest that brokers take, so that a killed worker is soon replaced.
-    kafka: { brokers, group: name, sessionTimeout: '6s', topics: { ...topics, partitions: 4, replication: 1 } },
+    kafka: {
+      brokers: brokers ?? shared,
+      group: name,
+      sessionTimeout: '6s',
+      topics: { ...topics, partitions: 4, replication: 1 },
+    },
     storage: { ...s3, region: 'us-east-1', prefix: name, pathStyle: true },
     accounts,
     ...settings,
