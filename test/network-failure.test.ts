@@ -1,9 +1,7 @@
 /** Each kind of TLS trouble, met by each client, at a real TLS server: one code and one sentence for each. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { before, describe, it, type TestContext } from 'node:test'
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { before, describe, it } from 'node:test'
+import type { TlsOptions } from 'node:tls'
 import { createSchemaRegistry } from '../src/avro/schema-registry.ts'
 import type { ImapConfig, TlsConfig } from '../src/config/config.ts'
 import { Secret } from '../src/config/secret.ts'
@@ -17,6 +15,7 @@ import { networkFailureOf } from '../src/network-failure.ts'
 import { createCertificates, type TestCertificates } from './support/certificates.ts'
 import { storageConfig } from './support/fake-s3.ts'
 import { plainTls, senderOptions } from './support/smtp-mail.ts'
+import { startTlsServer } from './support/tls-server.ts'
 
 let certificates: TestCertificates
 before(() => {
@@ -136,28 +135,6 @@ const clients: Record<string, { client: Client; greeting: string }> = {
   },
 }
 
-/** Greets whoever completes the handshake, without TLS whoever comes; then says nothing. */
-const serve = async (t: TestContext, options: TlsOptions | 'plain', greeting: string): Promise<number> => {
-  const sockets = new Set<Socket>()
-  const greet = (socket: Socket): void => {
-    socket.on('error', () => undefined)
-    socket.write(greeting)
-  }
-  const server = options === 'plain' ? createServer(greet) : createTlsServer(options, greet)
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.on('error', () => undefined)
-  })
-  server.on('tlsClientError', () => undefined)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return (server.address() as AddressInfo).port
-}
-
 const failureOf = async (attempt: Promise<unknown>): Promise<PosthornError> => {
   try {
     await attempt
@@ -172,7 +149,7 @@ for (const [name, { client, greeting }] of Object.entries(clients)) {
   describe(`TLS with ${name}`, { concurrency: 6 }, () => {
     for (const { title, server, client: trust, code } of cases) {
       it(`${title} is ${code}`, async (t) => {
-        const port = await serve(t, server(), greeting)
+        const port = await startTlsServer(t, server(), greeting)
         const error = await failureOf(client(port, { ...plainTls, ca: certificates.ca, ...trust() }))
         assert.equal(error.code, code, `${error.message} ${JSON.stringify(networkFailureOf(error.cause))}`)
         assert.match(error.message, /: (it|its) .* \([A-Z0-9_]+\)$/, 'it says what, and OpenSSL’s word for it')

@@ -1,6 +1,7 @@
 /** TLS and SASL with a real broker. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaConfig, TlsConfig } from '../../src/config/config.ts'
 import { Secret } from '../../src/config/secret.ts'
 import { isPosthornError } from '../../src/errors.ts'
@@ -11,12 +12,29 @@ import { TopicReader } from '../../src/kafka/topic-reader.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
 import { planTopics } from '../../src/kafka/topic-plan.ts'
 import { compileConfig } from '../../src/config/compile-config.ts'
+import { checkKafka } from '../../src/check/check-kafka.ts'
+import { runChecks } from '../../src/check/run-checks.ts'
+import { Cluster, codec } from '../support/kafka.ts'
+import { startRealServer } from '../support/smtp-real-server.ts'
+import { deploy, Worker } from '../support/worker.ts'
 import { startSecuredKafka, type SecuredKafka } from '../support/secured-kafka.ts'
 import { plainTls } from '../support/smtp-mail.ts'
 
 let broker: SecuredKafka
 before(async () => {
   broker = await startSecuredKafka()
+  // A broker that has just started loads its coordinators, one for each partition of their topic.
+  const admin = connect({ broker: broker.plain, tls: null, sasl: null }, token, 'worker').admin()
+  await admin.connect()
+  for (let group = 0; group < 16;) {
+    const isLoaded = await admin.fetchOffsets({ groupId: `warm-${group}` }).then(
+      () => true,
+      () => false,
+    )
+    if (isLoaded) group += 1
+    else await delay(100)
+  }
+  await admin.disconnect()
 })
 after(() => broker.stop())
 
@@ -56,8 +74,7 @@ const refusal = async (endpoint: Endpoint, fetchToken = token) => {
 
 /** Creates the topics of an installation, writes a record and reads it back. */
 const roundTrip = async (endpoint: Endpoint, name: string): Promise<void> => {
-  // A broker that has just started is still loading its coordinators.
-  const kafka = connect(endpoint, token, 'worker')
+  const kafka = connect(endpoint)
   const { signal } = new AbortController()
   const topic = `${name}.inbound`
   const config = compileConfig(
@@ -115,6 +132,56 @@ describe('a broker with SASL over TLS', () => {
     assert.match(plain.action, /TLS/)
     const encrypted = await refusal({ broker: broker.plain, tls: trusting(), sasl: null })
     assert.match(`${encrypted.message} ${encrypted.action}`, /TLS/)
+  })
+})
+
+describe('SCRAM over TLS', () => {
+  it('carries a worker and the check, and no secret into what they say', async (t) => {
+    const smtp = await startRealServer(t)
+    const { username, password } = broker.user
+    const sasl = { mechanism: 'scram-sha-512', username, password: '${file:kafka-password}' }
+    const topics = { partitions: 2, replication: 1 }
+    const kafka = {
+      brokers: [broker.sasl],
+      ssl: { caFile: 'ca.pem' },
+      sasl,
+      group: 'scram',
+      topics,
+      compression: 'zstd',
+    }
+    const accounts = { main: { smtp: { host: '127.0.0.1', port: smtp.port, security: 'none', from: 'a@example.com' } } }
+    const { config, configFile } = await deploy(
+      t,
+      accounts,
+      { kafka },
+      { 'ca.pem': broker.certificates.ca, 'kafka-password': password },
+    )
+    const worker = new Worker(t, configFile, ['--roles', 'send'])
+    await worker.seen(({ event }) => event === 'Started')
+    const cluster = new Cluster(t, config)
+    const topic = config.kafka.topics.sendRequests
+    const request = { id: 'scram-1', account: 'main', to: ['b@example.com'], text: 'x' }
+    await cluster.send([{ topic, key: 'k', value: await codec.encode('SendRequest', request, topic) }])
+    const [result] = await cluster.takeDecoded('SendResult', config.kafka.topics.sendResults, 1)
+    assert.equal(result?.status, 'DELIVERED')
+    assert.equal(await worker.stop(), 0)
+    const ports = {
+      connectAdmin: () =>
+        connectAdmin(createKafka(config.kafka, { clientId: 'check', patience: 'command', log: () => undefined })),
+    }
+    const options = { timeoutMs: 30_000, concurrency: 1, signal: new AbortController().signal, now: Date.now }
+    const results = await runChecks([checkKafka(config.kafka, planTopics(config), ports, Date.now)], options)
+    assert.deepEqual(
+      results.map(({ step, ok }) => [step, ok]),
+      [
+        ['tls', true],
+        ['login', true],
+        ['topics', true],
+      ],
+    )
+    assert.match(results[0]?.message ?? '', /signed by Test authority/)
+    assert.match(results[1]?.message ?? '', /logged in by SCRAM-SHA-512/)
+    assert.doesNotMatch(JSON.stringify([results, worker.log]), new RegExp(password))
   })
 })
 

@@ -10,8 +10,8 @@ import { harmless, quoteReply, ReplyReader, type SmtpReply } from './reply.ts'
 export interface ConnectFailure {
   message: string
   code?: string | undefined
-  /** What the error had before nodemailer put its own code over it. */
-  originalCode?: string | undefined
+  /** nodemailer's own: which of its timers it was. */
+  timeoutType?: string | undefined
   response?: string | undefined
 }
 
@@ -71,8 +71,7 @@ export const classifyConnectFailure = (error: unknown, { server, stage, secrets 
     const text = sayNetworkFailure(network, server)
     return new PosthornError(network.tls, text, { stage: 'tls', retryable: true, action: network.action })
   }
-  // nodemailer's own timers; the system's ETIMEDOUT has no other code below it.
-  if (failure.code === 'ETIMEDOUT' && failure.originalCode !== undefined) {
+  if (failure.timeoutType !== undefined) {
     return make('SMTP_TIMEOUT', `${server} takes connections but did not answer in time (${stage})`, silentAction)
   }
   if (stage === 'tls')
