@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { Releasers } from '../src/lifecycle.ts'
 import { startBenchServers, type BenchServers } from './receive/bench-servers.ts'
 import { checkInbound } from './receive/check-inbound.ts'
-import { runFetchReader, runMbsync, type Login, type Timed } from './receive/contestants.ts'
+import { mbsyncName, runFetchReader, runMbsync, type Login, type Timed } from './receive/contestants.ts'
 import { deployBench, imapOf, openInbound, startWorker, stopWorker } from './receive/posthorn-run.ts'
 import { mixedMail, type BenchMail } from './receive/workload.ts'
 
@@ -37,7 +37,7 @@ const runPosthorn = async (servers: BenchServers, login: Login, expected: Expect
   const deployment = await deployBench(servers, { inbox: { imap: imapOf(servers, login), receive } })
   const inbound = await openInbound(deployment)
   const start = performance.now()
-  const worker = startWorker(deployment, values.profile ?? null)
+  const worker = startWorker(deployment, { profileFolder: values.profile })
   const opened = worker.seen((line) => line.includes('"FolderOpened"')).then(() => performance.now())
   const taken = await inbound.take(count)
   const end = performance.now()
@@ -81,6 +81,7 @@ try {
       results.set(timed.name, [...(results.get(timed.name) ?? []), timed])
     }
   }
+  const secondsOfMbsync = (round: number): number => results.get(mbsyncName)?.[round]?.secondsInRun ?? 0
   const rows = [...results].map(([system, runs]) => {
     const of = (get: (run: Timed) => number): number => median(runs.map(get))
     return {
@@ -88,8 +89,10 @@ try {
       perSecond: Math.round(count / of(({ seconds }) => seconds)),
       perSecondInRun: Math.round(count / of(({ secondsInRun }) => secondsInRun)),
       peakRssMb: Math.round(of(({ peakRssMb }) => peakRssMb)),
+      // Of each round, since the machine may be busier in one than in another.
+      ofMbsync: Number(median(runs.map((run, round) => secondsOfMbsync(round) / run.secondsInRun)).toFixed(2)),
       cpuSecondsPer1000: Number(((of(({ cpuSeconds }) => cpuSeconds) * 1000) / count).toFixed(2)),
-      runs: runs.map(({ seconds }) => Number(seconds.toFixed(2))),
+      runs: runs.map(({ seconds, secondsInRun }) => `${seconds.toFixed(1)}/${secondsInRun.toFixed(1)}`).join(' '),
     }
   })
   console.log(`${count} messages, ${Math.round(bytes / 1e6)} MB, after: ${values.after}, object store: ${values.s3}`)

@@ -57,6 +57,8 @@ const requireMbsync = async (): Promise<string> => {
   return path
 }
 
+export const mbsyncName = 'mbsync, fresh Maildir'
+
 /** Into a fresh Maildir, without waiting for the disk: its fastest way. */
 export const runMbsync = async ({ dovecot, folder }: BenchServers, { user, password }: Login): Promise<Timed> => {
   const program = await requireMbsync()
@@ -93,7 +95,7 @@ SyncState *
     const seconds = (performance.now() - start) / 1000
     const inbox = join(root, 'mail', 'INBOX')
     const messages = (await readdir(join(inbox, 'new'))).length + (await readdir(join(inbox, 'cur'))).length
-    return { name: 'mbsync, fresh Maildir', messages, seconds, secondsInRun: seconds, ...process.cost() }
+    return { name: mbsyncName, messages, seconds, secondsInRun: seconds, ...process.cost() }
   } finally {
     await rm(root, { recursive: true, force: true })
   }

@@ -23,7 +23,7 @@ export interface MeasuredProcess {
   /** Lines of its output, both streams. */
   readonly lines: readonly string[]
   /** The first line that is meant, one that has come already too. */
-  seen(isMeant: (line: string) => boolean): Promise<string>
+  seen(isMeant: (line: string, index: number) => boolean): Promise<string>
   /** @throws Error when its exit code is not 0 */
   readonly finished: Promise<void>
 }
@@ -53,10 +53,13 @@ export const startMeasured = (command: string, args: readonly string[], cwd?: st
   }
   const timer = setInterval(sample, sampleMs)
   const lines: string[] = []
-  const waiting: { isMeant: (line: string) => boolean; resolve: (line: string) => void }[] = []
+  const waiting: { isMeant: (line: string, index: number) => boolean; resolve: (line: string) => void }[] = []
   const onLine = (line: string): void => {
-    lines.push(line)
-    for (const { isMeant, resolve } of waiting) if (isMeant(line)) resolve(line)
+    const index = lines.push(line) - 1
+    for (const met of waiting.filter(({ isMeant }) => isMeant(line, index))) {
+      waiting.splice(waiting.indexOf(met), 1)
+      met.resolve(line)
+    }
   }
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine)
   const finished = once(child, 'close').then(([code, signal]) => {

@@ -62,11 +62,29 @@ export const deployBench = async ({ brokers, s3, folder }: BenchServers, account
   return { config, configFile, kafka }
 }
 
-/** @param profileFolder where the worker's V8 profile goes; null: it is not profiled */
-export const startWorker = ({ configFile }: Deployment, profileFolder: string | null = null): MeasuredProcess => {
+export interface WorkerOptions {
+  /** Where the worker's V8 profile goes. */
+  profileFolder?: string | undefined
+  /** Every event is logged. */
+  debug?: boolean
+}
+
+export const startWorker = (
+  { configFile }: Deployment,
+  { profileFolder, debug = false }: WorkerOptions = {},
+): MeasuredProcess => {
   const profile =
-    profileFolder === null ? [] : ['--cpu-prof', '--cpu-prof-interval=500', '--cpu-prof-dir', profileFolder]
-  return startMeasured(process.execPath, [...profile, program, 'run', '--config', configFile, '--roles', 'receive'])
+    profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', '--cpu-prof-dir', profileFolder]
+  return startMeasured(process.execPath, [
+    ...profile,
+    program,
+    'run',
+    '--config',
+    configFile,
+    '--roles',
+    'receive',
+    ...(debug ? ['--debug'] : []),
+  ])
 }
 
 export const stopWorker = async (worker: MeasuredProcess): Promise<void> => {

@@ -44,7 +44,8 @@ export class FolderWatch {
       if (begun >= end) return
       const hasIdleEnded = await this.#untilWoken(signal, mayIdle, Math.min(end - begun, this.#probeIntervalMs))
       if (hasIdleEnded && Date.now() - begun < shortestIdleMs) mayIdle = false
-      if (!signal.aborted) await probe()
+      // News prove that the other side lives.
+      if (!isOver()) await probe()
     }
   }
 
