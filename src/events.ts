@@ -12,6 +12,16 @@ export type PosthornEvent =
   | { type: 'Started'; roles: readonly Role[]; accounts: readonly string[] }
   /** Health, readiness and metrics can be asked for there. */
   | { type: 'Listening'; url: string }
+  /** The configuration was read again. `restartNeeded`: sections whose changes count only after a restart. */
+  | {
+      type: 'ConfigReloaded'
+      added: readonly string[]
+      changed: readonly string[]
+      removed: readonly string[]
+      restartNeeded: readonly string[]
+    }
+  /** The worker goes on with the configuration that it has. */
+  | { type: 'ConfigRejected'; code: ErrorCode; message: string; action: string | null }
   | { type: 'Stopping'; reason: string }
   | { type: 'Stopped' }
   | { type: 'GroupJoined'; role: Role; partitions: readonly number[] }

@@ -16,6 +16,12 @@ const describe = (event: PosthornEvent): [Level, string] => {
       return ['info', 'started']
     case 'Listening':
       return ['info', 'health, readiness and metrics are served']
+    case 'ConfigReloaded':
+      return event.restartNeeded.length === 0
+        ? ['info', 'the configuration was read again']
+        : ['warn', 'the configuration was read again; some of its changes need a restart']
+    case 'ConfigRejected':
+      return ['error', 'the configuration was read again and is not taken over']
     case 'Stopping':
       return ['info', 'stopping: settling what is in flight']
     case 'Stopped':

@@ -1,4 +1,5 @@
 /** The composition root: configuration → edges → flows, released in reverse. Nothing else wires parts together. */
+import { Accounts } from './accounts.ts'
 import { createCodec } from './avro/codec.ts'
 import { createSchemaRegistry } from './avro/schema-registry.ts'
 import { loadSchemas } from './avro/schema-store.ts'
@@ -8,6 +9,7 @@ import type { Config } from './config/config.ts'
 import { anyPersonLogin } from './config/person-logins.ts'
 import { createMailboxOwner } from './consumers/create-mailbox-owner.ts'
 import { createSendOwner, sendInputTopics } from './consumers/create-send-owner.ts'
+import { toPosthornError } from './errors.ts'
 import type { Emit, Role } from './events.ts'
 import { classifyKafkaError } from './kafka/classify-kafka-error.ts'
 import { createKafka } from './kafka/connect.ts'
@@ -23,8 +25,10 @@ import { withReleasers } from './lifecycle.ts'
 import { createAccountConnections } from './mail/account-connections.ts'
 import { createS3AttachmentStore } from './mail/s3-attachment-store.ts'
 import { ByteBudget } from './producers/byte-budget.ts'
+import { createKafkaTokens } from './oauth/kafka-tokens.ts'
 import { OAuthTokens, requireEncryptionKey } from './oauth/oauth-tokens.ts'
 import type { Awaited } from './readiness.ts'
+import { reloadConfig } from './reload-config.ts'
 
 /** Of received mail that is under way, all accounts together. */
 const mailBytesInMemory = 48 * 1_048_576
@@ -43,6 +47,8 @@ export interface PosthornOptions {
 export interface Posthorn {
   /** Empty: the groups are joined, every owned partition works, and each owned folder has been synced. */
   readonly awaited: readonly Awaited[]
+  /** Takes over the accounts of a configuration that was read again; tells what became of it as an event. */
+  reload(renewed: Config): Promise<void>
   /** Stops taking, settles what is in flight, lets go of everything. */
   stop(): Promise<void>
 }
@@ -57,11 +63,12 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
   withReleasers(async (releasers) => {
     const { roles, kafkaLog, now, random } = options
     const members: GroupMember[] = []
+    const accounts = new Accounts(config.accounts)
     let phase: 'start' | 'run' | 'stop' = 'start'
     const awaited = () => (phase === 'run' ? members.flatMap((member) => member.awaited) : [{ what: phase }])
     let { emit } = options
     if (config.http !== null) {
-      const isAccount = (name: string) => Object.hasOwn(config.accounts, name)
+      const isAccount = (name: string) => accounts.get(name) !== null
       const monitor = await startMonitor(config.http, { emit, awaited, isAccount, now })
       releasers.add(() => monitor.close())
       emit = monitor.emit
@@ -71,13 +78,10 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     if (registry !== null) releasers.add(() => registry.close())
     const codec = createCodec({ schemas: loadSchemas(), encoding: config.avro.encoding, registry })
 
-    const kafka = createKafka(config.kafka, { clientId: config.kafka.clientId, patience: 'worker', log: kafkaLog })
+    const client = { clientId: config.kafka.clientId, log: kafkaLog, fetchToken: createKafkaTokens(now, random) }
+    const kafka = createKafka(config.kafka, { ...client, patience: 'worker' })
     // The first connection tells a wrong address within seconds; later ones are patient.
-    const probe = createKafka(config.kafka, {
-      clientId: config.kafka.clientId,
-      patience: 'command',
-      log: kafkaLog,
-    }).admin()
+    const probe = createKafka(config.kafka, { ...client, patience: 'command' }).admin()
     await probe.connect().catch((error: unknown) => {
       throw classifyKafkaError(error, 'start')
     })
@@ -140,7 +144,7 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     })
     releasers.add(() => tokens.close())
     const connections = createAccountConnections(tokens.of)
-    const shared = { config, codec, store, connections, emit, now, random }
+    const shared = { config, accounts, codec, store, connections, emit, now, random }
     // Side by side: each may take a while to settle what is in flight.
     releasers.add(() => Promise.all(leave.map((one) => one())))
     if (roles.includes('send')) {
@@ -162,10 +166,30 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     }
     emit({ type: 'Started', roles, accounts: Object.keys(config.accounts) })
 
+    // One at a time, in the order in which they came.
+    let reloading: Promise<void> = Promise.resolve()
+    const takeOver = async (renewed: Config): Promise<void> => {
+      try {
+        const changes = await reloadConfig(renewed, {
+          running: config,
+          accounts,
+          ensureTopics: async (needed) => void (await ensureTopics(admin, planTopics({ ...config, accounts: needed }))),
+        })
+        tokens.keep(accounts.all)
+        emit({ type: 'ConfigReloaded', ...changes })
+      } catch (error) {
+        const { code, message, action } = toPosthornError(error, 'configure')
+        emit({ type: 'ConfigRejected', code, message, action })
+      }
+    }
     phase = 'run'
     return {
       get awaited() {
         return awaited()
+      },
+      reload: (renewed) => {
+        reloading = reloading.then(() => takeOver(renewed))
+        return reloading
       },
       stop: () => {
         phase = 'stop'

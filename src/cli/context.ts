@@ -28,7 +28,7 @@ export interface GlobalOptions {
 export interface CliPorts {
   connectKafka: ConnectKafka
   createCheckPorts: (context: CliContext) => CheckPorts
-  startPosthorn: (config: Config, options: PosthornOptions) => Promise<Pick<Posthorn, 'stop'>>
+  startPosthorn: (config: Config, options: PosthornOptions) => Promise<Pick<Posthorn, 'reload' | 'stop'>>
 }
 
 const cached = <T>(make: () => T): (() => T) => {
@@ -51,14 +51,17 @@ export class CliContext {
   }
 
   /** @throws PosthornError `CONFIG_UNREADABLE`, `CONFIG_INVALID` */
-  readonly config: () => Config = cached(() => {
+  readonly config: () => Config = cached(() => this.readConfig())
+
+  /** Reads it again. */
+  readConfig(): Config {
     const { config: path, brokers } = this.options
     if (brokers === undefined) return loadConfig(path ?? defaultConfigFile, this.io.env)
     const list = brokers.split(',').map((broker) => broker.trim())
     if (path === undefined) return this.#compileBrokers(list)
     const config = loadConfig(path, this.io.env)
     return { ...config, kafka: { ...config.kafka, brokers: this.#compileBrokers(list).kafka.brokers } }
-  })
+  }
 
   readonly kafka: () => KafkaClients = cached(() => {
     const clients = this.#ports.connectKafka(this.config().kafka, (_, text) => this.debug(text), this.io.signal)

@@ -10,6 +10,8 @@ export interface CliIo {
   stderr: Writable
   /** Aborted by SIGINT, SIGTERM and when nobody reads stdout any more: end in good order. */
   signal: AbortSignal
+  /** Calls back when the configuration is to be read again (SIGHUP). */
+  onReload: (listener: () => void) => void
   /** A new unique id. */
   createId: () => string
   /** Milliseconds since the epoch. */

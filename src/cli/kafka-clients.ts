@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts'
+import type { Config, OAuth2Config } from '../config/config.ts'
 import { connectAdmin, countMembers } from '../kafka/connect-admin.ts'
 import { createKafka } from '../kafka/connect.ts'
 import { createHandledOffsets, type HandledOffsets } from '../kafka/handled-offsets.ts'
@@ -30,8 +30,14 @@ export interface KafkaClients {
 
 export type ConnectKafka = (config: Config['kafka'], log: KafkaLog, signal: AbortSignal) => KafkaClients
 
+/** Loaded where the brokers want a token: other commands start faster. */
+const fetchToken = async (oauth2: OAuth2Config): Promise<string> => {
+  const { createKafkaTokens } = await import('../oauth/kafka-tokens.ts')
+  return createKafkaTokens(Date.now, Math.random)(oauth2)
+}
+
 export const connectKafka: ConnectKafka = (config, log, signal) => {
-  const kafka = createKafka(config, { clientId: config.clientId, patience: 'command', log })
+  const kafka = createKafka(config, { clientId: config.clientId, patience: 'command', log, fetchToken })
   const releasers = new Releasers()
   const openAdmin = async () => {
     const admin = await connectAdmin(kafka)

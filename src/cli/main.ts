@@ -32,6 +32,8 @@ process.exitCode = await runCli(
     stdout: process.stdout,
     stderr: process.stderr,
     signal: end.signal,
+    // Only where somebody listens: other commands end with their terminal.
+    onReload: (listener) => void process.on('SIGHUP', listener),
     createId: randomUUID,
     now: Date.now,
   },

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
+import { toPosthornError } from '../errors.ts'
 import type { Role } from '../events.ts'
 import { logEvents } from '../log-events.ts'
 import type { Register } from './context.ts'
@@ -52,6 +53,14 @@ export const registerRun: Register = (program, context) => {
           signal,
           now,
           random: Math.random,
+        })
+        context.io.onReload(() => {
+          try {
+            void posthorn.reload(context.readConfig())
+          } catch (error) {
+            const { code, message, action } = toPosthornError(error, 'configure')
+            emit({ type: 'ConfigRejected', code, message, action })
+          }
         })
         if (!signal.aborted) await once(signal, 'abort')
         await posthorn.stop()

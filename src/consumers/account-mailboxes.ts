@@ -1,5 +1,7 @@
 /** The mailboxes of one account as its partition's owner holds them: a listener for each folder, one connection for commands. */
+import type { Accounts } from '../accounts.ts'
 import type { RecordCodec } from '../avro/codec.ts'
+import type { Checkpoint } from '../avro/records.ts'
 import { Backoff } from '../backoff.ts'
 import type { AccountConfig, Config, ReceiveRule } from '../config/config.ts'
 import type { Emit } from '../events.ts'
@@ -23,7 +25,8 @@ import type { Redelivered } from './run-mailbox-command.ts'
 import type { CommandAccount } from './settle-command.ts'
 
 export interface AccountDependencies {
-  config: Pick<Config, 'kafka' | 'limits' | 'storage' | 'accounts'>
+  config: Pick<Config, 'kafka' | 'limits' | 'storage'>
+  accounts: Accounts
   codec: RecordCodec
   /** Never null for an account that receives. */
   store: AttachmentStore | null
@@ -48,6 +51,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
   readonly #account: AccountConfig
   readonly #deps: AccountDependencies
   readonly #host: MailboxHost
+  readonly #receivers = new Map<string, FolderReceiver>()
   readonly #listeners: FolderListener[]
   /** Null: the account may have one connection only, and commands share the listener's. */
   readonly #commands: LingeringMailbox | null
@@ -74,6 +78,11 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     return this.#listeners
       .flatMap(({ unsynced }) => unsynced)
       .map((folder) => ({ what: 'folder', account: this.name, folder }))
+  }
+
+  /** By checkpoint key: where its folders have got. */
+  get checkpoints(): [string, Checkpoint][] {
+    return [...this.#receivers].flatMap(([key, { checkpoint }]) => (checkpoint === null ? [] : [[key, checkpoint]]))
   }
 
   start(): void {
@@ -114,7 +123,8 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
   #receive(rule: ReceiveRule): FolderReceiver {
     const { config, codec, emit, now } = this.#deps
     const { partition, gate, commit, checkpoints, isLeaseFresh } = this.#host
-    return new FolderReceiver(
+    const key = buildCheckpointKey(this.name, rule.folder)
+    const receiver = new FolderReceiver(
       {
         account: this.name,
         rule,
@@ -128,18 +138,20 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
         emit,
         now,
       },
-      checkpoints.get(buildCheckpointKey(this.name, rule.folder)) ?? null,
+      checkpoints.get(key) ?? null,
     )
+    this.#receivers.set(key, receiver)
+    return receiver
   }
 
   #publisher(folder: string, keepRaw: boolean, hasAttachment: boolean | null): MessagePublisher {
-    const { config, codec, store, budget, emit, now } = this.#deps
+    const { config, accounts, codec, store, budget, emit, now } = this.#deps
     if (store === null) throw new Error('an account that receives needs an object store')
     const { maxInlineBodyBytes, maxParts, maxMessageBytes } = config.limits
     const limits = { ...defaultParseLimits, maxInlineBodyBytes, maxParts }
     return new MessagePublisher({
       account: this.name,
-      accounts: Object.keys(config.accounts),
+      accounts: accounts.all.map(({ name }) => name),
       folder,
       store: new MessageStore({ store, prefix: config.storage?.prefix ?? '', limits, keepRaw }),
       codec,

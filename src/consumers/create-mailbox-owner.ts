@@ -7,6 +7,7 @@ import { partitionFor } from '../kafka/partition-for.ts'
 import type { CreateOwner } from '../kafka/partition-owner.ts'
 import { OwnedAccount, type AccountDependencies } from './account-mailboxes.ts'
 import { MailboxPartition, type MailboxHost } from './mailbox-partition.ts'
+import { PartitionAccounts } from './partition-accounts.ts'
 import { CommandSettler } from './settle-command.ts'
 
 export interface MailboxOwnerDependencies extends AccountDependencies {
@@ -20,22 +21,22 @@ export interface MailboxOwnerDependencies extends AccountDependencies {
 export const createMailboxOwner =
   (deps: MailboxOwnerDependencies): CreateOwner =>
   (context) => {
-    const { config, codec, partitionCount, newBackoff, emit, now } = deps
+    const { config, accounts, codec, partitionCount, newBackoff, emit, now } = deps
     const { topics } = config.kafka
-    const opened = new Map<string, OwnedAccount>()
-
-    const openAccounts = (host: MailboxHost): OwnedAccount[] => {
-      for (const account of Object.values(config.accounts)) {
-        if (account.imap === null || partitionFor(account.name, partitionCount) !== context.partition) continue
-        opened.set(account.name, new OwnedAccount(account, host, deps))
-      }
-      return [...opened.values()]
+    let opened: PartitionAccounts | null = null
+    const openAccounts = (host: MailboxHost): PartitionAccounts => {
+      opened = new PartitionAccounts(host, {
+        accounts,
+        isOwned: ({ name }) => partitionFor(name, partitionCount) === context.partition,
+        open: (account, host) => new OwnedAccount(account, host, deps),
+      })
+      return opened
     }
     const settler = new CommandSettler({
       codec,
       topics,
-      isKnown: (name) => Object.hasOwn(config.accounts, name) && config.accounts[name]?.imap !== null,
-      account: (name) => opened.get(name) ?? null,
+      isKnown: (name) => (accounts.get(name)?.imap ?? null) !== null,
+      account: (name) => opened?.get(name) ?? null,
       partitionOf: (name) => partitionFor(name, partitionCount),
       emit,
       now,

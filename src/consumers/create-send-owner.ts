@@ -1,11 +1,13 @@
 /** Wires the send flow: the accounts' outboxes are shared by all partitions, the rest is one for each. */
 import { randomBytes } from 'node:crypto'
+import type { Accounts } from '../accounts.ts'
 import type { RecordCodec } from '../avro/codec.ts'
 import type { Config } from '../config/config.ts'
 import { buildOversizeDeadLetter } from '../kafka/dead-letter.ts'
 import type { CreateOwner } from '../kafka/partition-owner.ts'
 import { sendStateTopic, sendStepsTopic } from '../kafka/topic-plan.ts'
-import { AccountOutbox, type OutboxDependencies } from './account-outbox.ts'
+import type { OutboxDependencies } from './account-outbox.ts'
+import { Outboxes } from './outboxes.ts'
 import { RequestLog } from './request-log.ts'
 import { SendMail } from './send-mail.ts'
 import { SendPartition } from './send-partition.ts'
@@ -14,6 +16,7 @@ import { Slots } from './slots.ts'
 
 export interface SendOwnerDependencies extends OutboxDependencies {
   config: Config
+  accounts: Accounts
   codec: RecordCodec
   /** Of the requests topic, and so of all that go with it. */
   partitionCount: number
@@ -39,24 +42,25 @@ export const sendInputTopics = ({ kafka: { topics }, send }: Config): [string, .
 ]
 
 export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
-  const { config, codec, emit, now, partitionCount } = deps
+  const { config, accounts, codec, emit, now, partitionCount } = deps
   const { topics } = config.kafka
   const { retry, concurrency, dedupeMaxIds, dedupeWindowMs } = config.send
   const randomToken = () => randomBytes(16).toString('hex')
   const partitions = new Set<SendPartition>()
-  const outboxes = new Map<string, AccountOutbox>()
+  const outboxes = new Outboxes(accounts, deps)
   const slots = new Map<string, Slots>()
-  for (const account of Object.values(config.accounts)) {
-    if (account.smtp === null) continue
-    outboxes.set(account.name, new AccountOutbox(account, account.smtp, deps))
-    slots.set(account.name, new Slots(concurrency))
-  }
   // Requests for accounts that don't exist are refused at once.
   const slotsOfNobody = new Slots(concurrency)
+  const slotsOf = (account: string): Slots => {
+    if (outboxes.get(account) === null) return slots.get(account) ?? slotsOfNobody
+    const own = slots.get(account) ?? new Slots(concurrency)
+    slots.set(account, own)
+    return own
+  }
   const flow = new SendMail({
     codec,
     verdicts: new VerdictWriter({ codec, topics, emit, now }),
-    outbox: (account) => outboxes.get(account) ?? null,
+    outbox: (account) => outboxes.get(account),
     sendRequestsTopic: topics.sendRequests,
     partitionCount,
     retry,
@@ -66,8 +70,8 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
   return {
     createOwner: (context) => {
       const partition = new SendPartition(context, flow, {
-        accounts: outboxes.size,
-        slotsOf: (account) => slots.get(account) ?? slotsOfNobody,
+        accounts: accounts.all.filter(({ smtp }) => smtp !== null).length,
+        slotsOf,
         inputTopics: sendInputTopics(config),
         onReleased: () => partitions.delete(partition),
         log: new RequestLog({
@@ -86,7 +90,7 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
     },
     stop: async () => {
       for (const partition of partitions) partition.hold()
-      await Promise.all([...outboxes.values()].map((outbox) => outbox.close(stopGraceMs)))
+      await outboxes.close(stopGraceMs)
     },
   }
 }

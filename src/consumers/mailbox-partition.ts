@@ -21,7 +21,7 @@ import type { CommandPlan } from './plan-command.ts'
 import { planKey } from './settle-command.ts'
 import { Slots } from './slots.ts'
 
-/** One account with its connections. */
+/** The accounts of the partition with their connections. */
 export interface AccountMailboxes {
   start(): void
   /** The folders that have not been synced yet. */
@@ -49,7 +49,7 @@ export interface MailboxHost {
 export interface MailboxPartitionDependencies {
   commandsTopic: string
   codec: RecordCodec
-  openAccounts: (host: MailboxHost) => AccountMailboxes[]
+  openAccounts: (host: MailboxHost) => AccountMailboxes
   /**
    * Carries a command out and says what to write.
    *
@@ -80,7 +80,7 @@ export class MailboxPartition implements PartitionOwner {
   /** The newest checkpoint of each folder, still encoded. */
   readonly #replayed = new Map<string, Buffer | null>()
   readonly #commands: KeyedQueue<ConsumedRecord>
-  #accounts: AccountMailboxes[] = []
+  #accounts: AccountMailboxes | null = null
   #opening: Promise<void> = Promise.resolve()
   #host: MailboxHost | null = null
   #waitingCommands = 0
@@ -99,7 +99,7 @@ export class MailboxPartition implements PartitionOwner {
   }
 
   get awaited(): readonly Awaited[] | null {
-    return this.#host === null ? null : this.#accounts.flatMap(({ awaited }) => awaited)
+    return this.#host === null ? null : (this.#accounts?.awaited ?? [])
   }
 
   replay({ key, value }: ConsumedRecord): void {
@@ -137,7 +137,7 @@ export class MailboxPartition implements PartitionOwner {
     this.#commands.hold()
     this.#abort.abort(new Error('the partition is let go'))
     await this.#opening
-    await Promise.all(this.#accounts.map((account) => account.stop()))
+    await this.#accounts?.stop()
     await this.#commands.whenIdle()
   }
 
@@ -166,7 +166,7 @@ export class MailboxPartition implements PartitionOwner {
     }
     this.#host = host
     this.#accounts = openAccounts(host)
-    for (const account of this.#accounts) account.start()
+    this.#accounts.start()
     this.#commands.release()
   }
 

@@ -147,6 +147,8 @@ export const countEvent = (
       return [{ name: 'posthorn_commands_total', labels, add: 1 }]
     }
     case 'Started':
+    case 'ConfigReloaded':
+    case 'ConfigRejected':
     case 'Listening':
     case 'Stopping':
     case 'Stopped':

@@ -1,6 +1,6 @@
 /** The tokens of every account of this process, and the token topic behind those in which a person has logged in. */
-import type { Config, OAuth2Config, OAuthStoreConfig } from '../config/config.ts'
-import { isLoginByPerson } from '../config/person-logins.ts'
+import type { AccountConfig, Config, OAuth2Config, OAuthStoreConfig } from '../config/config.ts'
+import { isLoginByPerson, oauthClients } from '../config/person-logins.ts'
 import type { Secret } from '../config/secret.ts'
 import { PosthornError } from '../errors.ts'
 import type { Emit } from '../events.ts'
@@ -71,6 +71,18 @@ export class OAuthTokens {
     const tokens = this.#make(account, oauth2)
     this.#byClient.set(oauth2, tokens)
     return tokens
+  }
+
+  /** Lets go of the tokens of clients that no account has any more. */
+  keep(accounts: readonly AccountConfig[]): void {
+    const used = new Set(accounts.flatMap(oauthClients))
+    for (const [client, tokens] of this.#byClient) {
+      if (used.has(client)) continue
+      this.#byClient.delete(client)
+      if (!(tokens instanceof LoginTokens)) continue
+      this.#logins.delete(tokens)
+      void tokens.close()
+    }
   }
 
   async close(): Promise<void> {

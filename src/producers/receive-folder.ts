@@ -273,6 +273,11 @@ export class FolderReceiver {
     this.#isDirty = true
   }
 
+  /** Where the folder has got, for whoever goes on after this one was stopped. */
+  get checkpoint(): Checkpoint | null {
+    return this.#checkpoint
+  }
+
   #current(): Checkpoint {
     if (this.#checkpoint === null) throw new Error('the folder has no checkpoint yet')
     return this.#checkpoint

@@ -185,6 +185,7 @@ export const runOn = async (argv: string[], options: RunOptions = {}): Promise<C
       stdout,
       stderr,
       signal: options.signal ?? new AbortController().signal,
+      onReload: () => undefined,
       createId: () => `id-${(ids += 1)}`,
       now: () => 1_700_000_000_000,
     },

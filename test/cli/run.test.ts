@@ -28,6 +28,7 @@ describe('posthorn run', () => {
       options.emit({ type: 'Started', roles: options.roles, accounts: [] })
       setImmediate(() => abort.abort())
       return {
+        reload: async () => undefined,
         stop: async () => {
           stops += 1
         },
@@ -53,7 +54,7 @@ describe('posthorn run', () => {
     const roles: unknown[] = []
     cluster.startPosthorn = async (_, options) => {
       roles.push(options.roles)
-      return { stop: async () => undefined }
+      return { reload: async () => undefined, stop: async () => undefined }
     }
     const config = await configure(t)
     await runOn(['run', '--roles', 'receive', '--config', config], { cluster, signal: abort.signal })

@@ -63,6 +63,7 @@ export const runCheck = async (
       stdout,
       stderr,
       signal: new AbortController().signal,
+      onReload: () => undefined,
       createId: () => 'id',
       now: Date.now,
     },

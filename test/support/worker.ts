@@ -115,6 +115,11 @@ export class Worker {
     return this.exited
   }
 
+  /** SIGHUP: read the configuration again. */
+  reload(): void {
+    this.#child.kill('SIGHUP')
+  }
+
   /** SIGKILL: no last word. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
