@@ -123,7 +123,7 @@ const receive = z.strictObject({
   uidValidityChanged: oneOf('reseed', 'replay', 'reconcile')
     .prefault('reseed')
     .describe(
-      'When the server renumbers the folder. `reseed`: begin again by `start`; `replay`: all of it; `reconcile`: only what was not published before.',
+      'When the server renumbers the folder. `reseed`: go on with what arrived after the newest message that was settled; `replay`: all of it; `reconcile`: compare with the newest messages.',
     ),
 })
 

@@ -17,8 +17,8 @@ export type ImapReaction =
   /** Untagged lines without `* `, before the usual answer. */
   | { tell: string[] }
   | { drop: true }
-  | { stall: true }
-  /** `* BYE`, then the end. */
+  /** `done`: the command is carried out, its answer is not sent. */
+  | { stall: true | 'done' }
   | { bye: string }
   /** The usual answer with each line changed; null: left out. */
   | { change: (line: string) => string | null }
@@ -30,7 +30,6 @@ export interface ImapOccasion {
   args: string
   /** Of this verb on this connection, from 1. */
   nth: number
-  /** From 1. */
   connection: number
 }
 
@@ -45,7 +44,7 @@ const usualCapabilities = ['IDLE', 'UIDPLUS', 'MOVE', 'SPECIAL-USE']
 export class ImapScriptServer extends EventEmitter {
   readonly folders = new Map<string, ScriptFolder>([['INBOX', new ScriptFolder()]])
   readonly specialUse = new Map<string, string>()
-  /** `3 UID FETCH 1:4 (…)`: number of the connection, command without tag. */
+  /** Of connection 3: `3 UID FETCH 1:4 (…)`. */
   readonly commands: string[] = []
   readonly sessions = new Set<Session>()
   readonly options: ImapServerOptions
@@ -198,6 +197,7 @@ class Session {
     const occasion = { verb, args, nth, connection: this.#connection }
     const reaction = this.#server.options.script?.(occasion) ?? { tell: [] }
     if ('drop' in reaction) return void this.socket.destroy()
+    if ('stall' in reaction && reaction.stall === 'done') usual()
     if ('stall' in reaction) return void (this.#isSilent = true)
     if ('bye' in reaction) return void this.socket.end(`* BYE ${reaction.bye}\r\n`)
     if ('answer' in reaction) return this.#write(`${tag} ${reaction.answer}`)

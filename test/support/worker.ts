@@ -109,6 +109,26 @@ export class Worker {
     })
   }
 
+  /** What `awaited` comes to. Fails when the worker ends before. */
+  until<T>(awaited: Promise<T>): Promise<T> {
+    return Promise.race([awaited, this.seen(() => false) as Promise<never>])
+  }
+
+  /** As `seen`, but not for what has come already. */
+  next(isMeant: (entry: LogLine) => boolean): Promise<LogLine> {
+    const known = new Set(this.log)
+    return this.seen((entry) => !known.has(entry) && isMeant(entry))
+  }
+
+  /** SIGSTOP: as a machine that is suspended. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   /** SIGTERM. @returns the exit code */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM')
