@@ -41,7 +41,8 @@ const toQuotedPrintable = (text: string): string =>
     .replaceAll(/[^\0-\x7f]/g, (character) =>
       [...Buffer.from(character)].map((byte) => `=${byte.toString(16).toUpperCase()}`).join(''),
     )
-    .replaceAll(/[^\r\n]{70}(?=[^\r\n=]{3})/g, '$&=\r\n')
+    // A soft line break, never within an escape.
+    .replaceAll(/(?:=..|[^=\r\n]){24}(?=[^\r\n])/g, '$&=\r\n')
 
 const binary = (random: () => number, bytes: number): Buffer => {
   const content = Buffer.allocUnsafe(bytes)
