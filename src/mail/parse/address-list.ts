@@ -198,7 +198,8 @@ class ListReader {
   }
 
   #push(address: Address): void {
-    this.addresses.push({ name: address.name, address: decodeWords(address.address, this.#defects) })
+    const decoded = decodeWords(address.address, this.#defects)
+    this.addresses.push({ name: address.name, address: decoded === '' ? address.address : decoded })
   }
 }
 

@@ -65,6 +65,7 @@ export class PartSplitter {
   finish(): void {
     this.#run(this.#carry, true)
     if (this.#state === 'header') this.#enterBody(this.#events.header(none, false))
+    if (this.#state === 'skip') this.#state = this.#afterSkip
     this.#endLeaf()
     while (this.#delimiters.depth > 0) this.#closeMultipart(false)
   }
