@@ -158,7 +158,7 @@ export class SendMail implements SendFlow {
         const error = outcome.error ?? unexplained()
         // The login went while the mail waited for a connection: no server has seen it.
         const pause = error.code === 'OAUTH_LOGIN_REQUIRED' ? this.#waitForLogin(job, messageId) : null
-        return pause ?? this.#retry(job, messageId, recipients, error)
+        return pause ?? this.#retry(job, messageId, recipients, error, outcome.accountFailure)
       }
       case 'indeterminate': {
         const error = outcome.error ?? unexplained()
@@ -222,11 +222,17 @@ export class SendMail implements SendFlow {
     messageId: string,
     recipients: readonly RecipientResult[],
     error: PosthornError,
+    isAccountRefused = false,
   ): SendVerdict | null {
     if (error.code === 'STOPPED' || error.code === 'KAFKA_FENCED') return null
     const attempts = job.history.attempts + 1
-    const next = scheduleRetry(attempts, this.#deps.now(), this.#endOf(job), this.#deps.retry)
-    const history = { ...job.history, attempts, isKnown: true, recipients: [...recipients], error: toSendError(error) }
+    // A request does not age while its account is refused: whoever mends that finds everything still there.
+    const end = isAccountRefused ? (job.request.expiresAt ?? Number.POSITIVE_INFINITY) : this.#endOf(job)
+    const now = this.#deps.now()
+    const next = scheduleRetry(attempts, now, end, this.#deps.retry)
+    const pausedMs = (job.history.pausedMs ?? 0) + (isAccountRefused && next !== null ? next.dueAt - now : 0)
+    const tried = { attempts, isKnown: true, recipients: [...recipients], error: toSendError(error) }
+    const history = { ...job.history, ...tried, ...(pausedMs === 0 ? {} : { pausedMs }) }
     if (next === null) return expire({ ...job, history }, messageId)
     return { kind: 'deferred', next, history, messageId, error }
   }

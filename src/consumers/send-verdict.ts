@@ -40,7 +40,7 @@ export type SendVerdict =
 
 export interface VerdictDependencies {
   codec: RecordCodec
-  topics: Config['kafka']['topics']
+  topics: Pick<Config['kafka']['topics'], 'sendRequests' | 'sendResults' | 'deadLetters'>
   emit: Emit
   now: () => number
 }

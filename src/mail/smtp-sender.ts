@@ -221,8 +221,10 @@ export class SmtpSender {
       message: waiting.message,
       settle: (outcome) => {
         if (outcome !== null) {
-          this.#learnFrom(waiting.message, outcome)
-          return waiting.resolve(outcome)
+          const isOwn = this.#deps.isOwnSender?.(waiting.message.envelope.from) ?? true
+          const known = { ...outcome, accountFailure: outcome.accountFailure && isOwn }
+          this.#learnFrom(known)
+          return waiting.resolve(known)
         }
         // Each time costs a connection that had served, and it is the next one's first: a new one answers or fails.
         if (this.#abort.signal.aborted) waiting.resolve(unsent(stopped(), waiting.message.envelope.recipients))
@@ -231,9 +233,9 @@ export class SmtpSender {
     }
   }
 
-  #learnFrom({ envelope }: SmtpMessage, { accountFailure, recipients, error }: DeliveryOutcome): void {
+  #learnFrom({ accountFailure, recipients, error }: DeliveryOutcome): void {
     if (accountFailure && error !== null) {
-      if (this.#deps.isOwnSender?.(envelope.from) ?? true) this.#pause(error, true)
+      this.#pause(error, true)
     } else if (this.#refusal !== null && recipients.some(({ responseCode }) => responseCode !== null)) {
       // Any answer to a recipient says that the account is served.
       this.#refusal = null

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { AccountLanes, laneLimits, patienceMs, type LaneJob } from '../../src/consumers/account-lanes.ts'
+import { Slots } from '../../src/consumers/slots.ts'
+
+interface Job extends LaneJob {
+  name: string
+}
+
+/** Jobs of account `stuck` never end, those of others at once. */
+const harness = (accounts: number) => {
+  let now = 0
+  const done: string[] = []
+  const slots = new Map<string, Slots>()
+  const lanes = new AccountLanes<Job>({
+    accounts,
+    slotsOf: (account) => {
+      const found = slots.get(account) ?? new Slots(4)
+      slots.set(account, found)
+      return found
+    },
+    run: ({ account, name }) =>
+      account === 'stuck' ? new Promise(() => undefined) : Promise.resolve(void done.push(name)),
+    onEased: () => undefined,
+    now: () => now,
+  })
+  const push = (account: string, count: number, bytes = 1): boolean[] =>
+    Array.from({ length: count }, (_, index) => lanes.push({ account, key: null, bytes, name: `${account}-${index}` }))
+  return { lanes, push, done, pass: (ms: number) => void (now += ms) }
+}
+
+describe('AccountLanes', () => {
+  it('counts what it holds against the intake, until a lane does not move', () => {
+    const { lanes, push, pass } = harness(2)
+    push('stuck', laneLimits.records)
+    assert.ok(lanes.fullness >= 1)
+    assert.deepEqual(lanes.relieve(), [], 'not before the patience is over')
+    pass(patienceMs + 1)
+    const givenBack = lanes.relieve()
+    assert.equal(lanes.fullness, 0)
+    // Its share are the oldest, in the order in which they came.
+    assert.equal(givenBack.length, laneLimits.records - laneLimits.records / 4 + 1)
+    assert.deepEqual(
+      givenBack.slice(0, 2).map(({ name }) => name),
+      ['stuck-249', 'stuck-250'],
+    )
+  })
+
+  it('takes no more for a slow lane that has its share, and goes on with the others', async () => {
+    const { lanes, push, done, pass } = harness(2)
+    push('stuck', 300)
+    pass(patienceMs + 1)
+    lanes.relieve()
+    assert.deepEqual(push('stuck', 2), [true, false])
+    assert.deepEqual(push('free', 1), [true])
+    await new Promise(setImmediate)
+    assert.deepEqual(done, ['free-0'])
+  })
+
+  it('measures the share in bytes as well', () => {
+    const { lanes, push, pass } = harness(2)
+    push('stuck', 20, 1_048_576)
+    pass(patienceMs + 1)
+    // 4 run and are not to be stopped; their bytes are more than the share.
+    assert.equal(lanes.relieve().length, 16)
+  })
+
+  it('leaves a single account alone: there is nobody to be held up', () => {
+    const { lanes, push, pass } = harness(1)
+    push('stuck', laneLimits.records)
+    pass(patienceMs * 10)
+    assert.deepEqual(lanes.relieve(), [])
+    assert.ok(lanes.fullness >= 1)
+  })
+
+  it('does not take a lane for slow that stood empty for long', () => {
+    const { lanes, push, pass } = harness(2)
+    pass(patienceMs * 10)
+    push('stuck', 2)
+    lanes.relieve()
+    assert.ok(lanes.fullness > 0)
+  })
+})
