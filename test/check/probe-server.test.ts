@@ -170,7 +170,11 @@ describe('takeNetworkSteps', () => {
   })
 
   it('ends in time when the server says nothing at all', async (t) => {
-    const { steps, last } = await probe({ port: await serve(t, () => undefined), security: 'starttls', timeoutMs: 2_000 })
+    const { steps, last } = await probe({
+      port: await serve(t, () => undefined),
+      security: 'starttls',
+      timeoutMs: 2_000,
+    })
     assert.deepEqual(steps, ['dns ok', 'tcp ok', 'tls failed'])
     assert.equal(last.code, 'SMTP_TIMEOUT')
   })
