@@ -11,7 +11,7 @@ import { createMailboxOwner } from './consumers/create-mailbox-owner.ts'
 import { createSendOwner, sendInputTopics } from './consumers/create-send-owner.ts'
 import { toPosthornError } from './errors.ts'
 import type { Emit, Role } from './events.ts'
-import { classifyKafkaError } from './kafka/classify-kafka-error.ts'
+import { connectAdmin } from './kafka/connect-admin.ts'
 import { createKafka } from './kafka/connect.ts'
 import { GroupMember } from './kafka/group-member.ts'
 import type { KafkaLog } from './kafka/kafka-log.ts'
@@ -78,13 +78,12 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     if (registry !== null) releasers.add(() => registry.close())
     const codec = createCodec({ schemas: loadSchemas(), encoding: config.avro.encoding, registry })
 
-    const client = { clientId: config.kafka.clientId, log: kafkaLog, fetchToken: createKafkaTokens(now, random) }
+    const { clientId, sasl } = config.kafka
+    const kafkaTokens = sasl?.mechanism === 'oauthbearer' ? createKafkaTokens(sasl.oauth2, { now, random }) : undefined
+    const client = { clientId, log: kafkaLog, tokens: kafkaTokens }
     const kafka = createKafka(config.kafka, { ...client, patience: 'worker' })
     // The first connection tells a wrong address within seconds; later ones are patient.
-    const probe = createKafka(config.kafka, { ...client, patience: 'command' }).admin()
-    await probe.connect().catch((error: unknown) => {
-      throw classifyKafkaError(error, 'start')
-    })
+    const probe = await connectAdmin(createKafka(config.kafka, { ...client, patience: 'command' }))
     try {
       await ensureTopics(probe, planTopics(config))
     } finally {

@@ -1,7 +1,8 @@
-import type { Config, OAuth2Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { connectAdmin, countMembers } from '../kafka/connect-admin.ts'
 import { createKafka } from '../kafka/connect.ts'
 import { createHandledOffsets, type HandledOffsets } from '../kafka/handled-offsets.ts'
+import type { BearerTokens } from '../kafka/oauth-bearer.ts'
 import type { KafkaLog } from '../kafka/kafka-log.ts'
 import type { ConsumedRecord } from '../kafka/records.ts'
 import { createRecordProducer, type RecordProducer } from '../kafka/record-producer.ts'
@@ -30,14 +31,22 @@ export interface KafkaClients {
 
 export type ConnectKafka = (config: Config['kafka'], log: KafkaLog, signal: AbortSignal) => KafkaClients
 
-/** Loaded where the brokers want a token: other commands start faster. */
-const fetchToken = async (oauth2: OAuth2Config): Promise<string> => {
-  const { createKafkaTokens } = await import('../oauth/kafka-tokens.ts')
-  return createKafkaTokens(Date.now, Math.random)(oauth2)
+/** What gets tokens is loaded where one is asked for: most commands start faster without. */
+const tokensOf = ({ sasl }: Config['kafka']): BearerTokens | undefined => {
+  if (sasl?.mechanism !== 'oauthbearer') return undefined
+  let opened: Promise<BearerTokens> | null = null
+  const open = async (): Promise<BearerTokens> => {
+    const { createKafkaTokens } = await import('../oauth/kafka-tokens.ts')
+    return createKafkaTokens(sasl.oauth2, { now: Date.now, random: Math.random })
+  }
+  return {
+    get: async () => (await (opened ??= open())).get(),
+    invalidate: (token) => void opened?.then((tokens) => tokens.invalidate(token)),
+  }
 }
 
 export const connectKafka: ConnectKafka = (config, log, signal) => {
-  const kafka = createKafka(config, { clientId: config.clientId, patience: 'command', log, fetchToken })
+  const kafka = createKafka(config, { clientId: config.clientId, patience: 'command', log, tokens: tokensOf(config) })
   const releasers = new Releasers()
   const openAdmin = async () => {
     const admin = await connectAdmin(kafka)

@@ -9,12 +9,12 @@ import {
   type SASLOptions,
   type Sender,
 } from 'kafkajs'
-import type { KafkaConfig, KafkaSaslConfig, OAuth2Config } from '../config/config.ts'
+import type { KafkaConfig, KafkaSaslConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import { tlsOptions } from '../tls-options.ts'
 import { compressionTypes, registerCodecs } from './compression/codecs.ts'
 import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
-import { oauthBearer } from './oauth-bearer.ts'
+import { oauthBearer, type BearerTokens } from './oauth-bearer.ts'
 import { quietRequestQueue } from './quiet-request-queue.ts'
 import { rememberCoordinators } from './remember-coordinators.ts'
 
@@ -29,8 +29,8 @@ export interface ConnectOptions {
    * reads why.
    */
   patience: 'worker' | 'command'
-  /** Access token of `sasl.mechanism: oauthbearer`. */
-  fetchToken?: (oauth2: OAuth2Config) => Promise<string>
+  /** For `sasl.mechanism: oauthbearer`. */
+  tokens?: BearerTokens | undefined
 }
 
 const patience = {
@@ -41,18 +41,18 @@ const patience = {
 const connectionTimeoutMs = { worker: 10_000, command: 5_000 }
 const requestTimeoutMs = { worker: 30_000, command: 15_000 }
 
-const toSaslOptions = (sasl: KafkaSaslConfig, fetchToken: ConnectOptions['fetchToken']): SASLOptions | Mechanism => {
+const toSaslOptions = (sasl: KafkaSaslConfig, tokens: ConnectOptions['tokens']): SASLOptions | Mechanism => {
   if (sasl.mechanism !== 'oauthbearer') {
     // The type of kafkajs knows no union of mechanisms.
     return { mechanism: sasl.mechanism as 'plain', username: sasl.username, password: sasl.password.reveal() }
   }
-  if (fetchToken === undefined) {
+  if (tokens === undefined) {
     throw new PosthornError('CONFIG_INVALID', 'kafka.sasl.mechanism: oauthbearer cannot be used here', {
       stage: 'configure',
       action: 'Use plain, scram-sha-256 or scram-sha-512.',
     })
   }
-  return oauthBearer(() => fetchToken(sasl.oauth2))
+  return oauthBearer(tokens)
 }
 
 const compressing = <T extends Sender>(sender: T, compression: CompressionTypes): T => ({
@@ -90,7 +90,7 @@ export const createKafka = ({ brokers, tls, sasl, compression }: KafkaEndpoint, 
     brokers: [...brokers],
     clientId: options.clientId,
     ...(tls === null ? {} : { ssl: tlsOptions(tls) }),
-    ...(sasl === null ? {} : { sasl: toSaslOptions(sasl, options.fetchToken) }),
+    ...(sasl === null ? {} : { sasl: toSaslOptions(sasl, options.tokens) }),
     connectionTimeout: connectionTimeoutMs[options.patience],
     authenticationTimeout: connectionTimeoutMs[options.patience],
     requestTimeout: requestTimeoutMs[options.patience],

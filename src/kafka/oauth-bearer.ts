@@ -17,17 +17,25 @@ const framed = (text: string): Buffer => {
 const request = (text: string) => ({ encode: () => framed(text) })
 const answer = { decode: (raw: Buffer) => raw.subarray(4), parse: (bytes: Buffer) => bytes.length }
 
-/** @param fetchToken a token that is good for some time yet; asked at each connection. @throws PosthornError why there is none */
-export const oauthBearer = (fetchToken: () => Promise<string>): Mechanism => ({
+/** Asked at each connection. */
+export interface BearerTokens {
+  /** A token that is good for some time yet. @throws PosthornError why there is none */
+  get(): Promise<string>
+  /** The broker has refused this token: `get` never gives it again. */
+  invalidate(token: string): void
+}
+
+export const oauthBearer = (tokens: BearerTokens): Mechanism => ({
   mechanism: 'oauthbearer',
   authenticationProvider: ({ host, port, saslAuthenticate }) => ({
     authenticate: async () => {
-      const token = await fetchToken()
+      const token = await tokens.get()
       const challenge = await saslAuthenticate({
         request: request(`n,,\x01auth=Bearer ${token}\x01\x01`),
         response: answer,
       })
       if (challenge === 0) return
+      tokens.invalidate(token)
       // Throws what the broker says.
       await saslAuthenticate({ request: request('\x01'), response: answer })
       throw new PosthornError('KAFKA_AUTHENTICATION_FAILED', `Kafka broker ${host}:${port} refuses the access token`, {

@@ -10,6 +10,7 @@ import type { Check } from '../../src/check/check-result.ts'
 import { runChecks } from '../../src/check/run-checks.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { closedPort, planted, runCheck, silentPort, storageOf } from '../support/check-run.ts'
+import { createTopic } from '../support/create-topic.ts'
 import { startFakeS3 } from '../support/fake-s3.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 import { plainTls } from '../support/smtp-mail.ts'
@@ -84,7 +85,7 @@ describe('posthorn check', () => {
     const options = { clientId: 'test', patience: 'worker', log: () => undefined } as const
     const admin = createKafka({ brokers: working, tls: null, sasl: null }, options).admin()
     await admin.connect()
-    await admin.createTopics({ topics: [{ topic: checkpoints, numPartitions: 12 }], waitForLeaders: false })
+    await createTopic(admin, checkpoints, {}, 12)
     await admin.disconnect()
     const { checks } = await runCheck(t, { kafka: { brokers: working, topics: { checkpoints } } })
     const topics = checks.find(({ step }) => step === 'topics')

@@ -4,14 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import type { KafkaConfig } from '../../src/config/config.ts'
 import { isPosthornError } from '../../src/errors.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { createRecordProducer } from '../../src/kafka/record-producer.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
-import { describeTopics } from '../../src/kafka/topics.ts'
+import { createTopic } from '../support/create-topic.ts'
 import { pythonWith, type Script } from '../support/python.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 
@@ -37,12 +36,9 @@ before(async () => {
 })
 after(() => admin.disconnect())
 
-const createTopic = async (settings: Record<string, string>): Promise<string> => {
+const newTopic = async (settings: Record<string, string>): Promise<string> => {
   const topic = uniqueName('compressed')
-  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: false })
-  // kafkajs's own wait for leaders fails where the topic is not known yet.
-  while ((await describeTopics(admin, [topic]).catch(() => null))?.get(topic)?.isLed !== true) await delay(50)
+  await createTopic(admin, topic, settings)
   return topic
 }
 
@@ -80,28 +76,28 @@ const readWithPython = async (topic: string): Promise<string[]> =>
 for (const codec of codecs) {
   describe(`records compressed with ${codec}`, () => {
     it('are read as the Java codec writes them', async () => {
-      const topic = await createTopic({ 'compression.type': codec })
+      const topic = await newTopic({ 'compression.type': codec })
       await write(topic, 'none')
       assert.deepEqual(await read(topic), values)
     })
 
     it('are read as librdkafka writes them', async () => {
-      const topic = await createTopic({})
+      const topic = await newTopic({})
       await python(script, ['write', brokers.join(','), topic, codec], values.join('\n'))
       assert.deepEqual(await read(topic), values)
     })
 
     it('are written as the Java codec and librdkafka read them', async () => {
-      const recompressed = await createTopic({ 'compression.type': codec === 'gzip' ? 'zstd' : 'gzip' })
+      const recompressed = await newTopic({ 'compression.type': codec === 'gzip' ? 'zstd' : 'gzip' })
       await write(recompressed, codec)
       assert.deepEqual(await read(recompressed), values)
-      const asWritten = await createTopic({})
+      const asWritten = await newTopic({})
       await write(asWritten, codec)
       assert.deepEqual(await readWithPython(asWritten), values)
     })
 
     it('are small also inside a transaction', async () => {
-      const topic = await createTopic({ 'max.message.bytes': '20000' })
+      const topic = await newTopic({ 'max.message.bytes': '20000' })
       const text = 'the same words again and again '.repeat(3_000)
       const message = { topicMessages: [{ topic, messages: [{ value: text }] }] }
       const producer = connect(codec).producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 })

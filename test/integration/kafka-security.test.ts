@@ -1,5 +1,8 @@
 /** TLS and SASL with a real broker. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaConfig, TlsConfig } from '../../src/config/config.ts'
@@ -12,6 +15,7 @@ import { TopicReader } from '../../src/kafka/topic-reader.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
 import { planTopics } from '../../src/kafka/topic-plan.ts'
 import { compileConfig } from '../../src/config/compile-config.ts'
+import { connectKafka } from '../../src/cli/kafka-clients.ts'
 import { checkKafka } from '../../src/check/check-kafka.ts'
 import { runChecks } from '../../src/check/run-checks.ts'
 import { Cluster, codec } from '../support/kafka.ts'
@@ -38,6 +42,9 @@ before(async () => {
 })
 after(() => broker.stop())
 
+/** How the broker lets in by OAUTHBEARER; the tokens come from the test. */
+const bearer = { mechanism: 'oauthbearer', oauth2: {} } as unknown as KafkaConfig['sasl']
+
 type Endpoint = Pick<KafkaConfig, 'tls' | 'sasl'> & { broker: string }
 
 const passwordLogin = (mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', password = broker.user.password) => ({
@@ -49,20 +56,23 @@ const passwordLogin = (mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', p
 const trusting = (more: Partial<TlsConfig> = {}): TlsConfig => ({ ...plainTls, ca: broker.certificates.ca, ...more })
 
 /** An unsigned JWT, which the broker takes for its validator of development. */
-const token = async (): Promise<string> => {
+const token = async (now = Math.floor(Date.now() / 1_000)): Promise<string> => {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const now = Math.floor(Date.now() / 1_000)
   return `${part({ alg: 'none' })}.${part({ sub: broker.user.username, iat: now, exp: now + 3_600 })}.`
 }
 
 const connect = (
   { broker: address, tls, sasl }: Endpoint,
-  fetchToken = token,
+  get: () => Promise<string> = token,
   patience: 'worker' | 'command' = 'command',
-) => createKafka({ brokers: [address], tls, sasl }, { clientId: 'test', patience, log: () => undefined, fetchToken })
+) =>
+  createKafka(
+    { brokers: [address], tls, sasl },
+    { clientId: 'test', patience, log: () => undefined, tokens: { get, invalidate: () => undefined } },
+  )
 
-const refusal = async (endpoint: Endpoint, fetchToken = token) => {
-  const error: unknown = await connectAdmin(connect(endpoint, fetchToken)).then(
+const refusal = async (endpoint: Endpoint, get: () => Promise<string> = token) => {
+  const error: unknown = await connectAdmin(connect(endpoint, get)).then(
     () => assert.fail('it was let in'),
     (refused: unknown) => refused,
   )
@@ -107,16 +117,38 @@ describe('a broker with SASL over TLS', () => {
     })
   }
 
-  it('lets in by OAUTHBEARER, and a token that has expired is told', async () => {
-    const sasl = { mechanism: 'oauthbearer', oauth2: {} } as unknown as KafkaConfig['sasl']
-    const endpoint = { broker: broker.sasl, tls: trusting(), sasl }
-    await roundTrip(endpoint, 'oauthbearer')
-    const old = async () => {
-      const [head, , tail] = (await token()).split('.')
-      const claims = JSON.stringify({ sub: broker.user.username, iat: 1_000, exp: 2_000 })
-      return [head, Buffer.from(claims).toString('base64url'), tail].join('.')
+  it('lets in by OAUTHBEARER, tells a token that the broker refuses, and gets another one after it', async (t) => {
+    await roundTrip({ broker: broker.sasl, tls: trusting(), sasl: bearer }, 'oauthbearer')
+    const tokens = [await token(1_000), await token()]
+    let given = 0
+    const issuer = createServer((_, response) => {
+      const body = { access_token: tokens[given], token_type: 'bearer', expires_in: 3_600 }
+      given += 1
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    }).listen(0, '127.0.0.1')
+    await once(issuer, 'listening')
+    t.after(() => issuer.close())
+    const tokenUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/token`
+    const oauth2 = {
+      provider: 'custom',
+      grant: 'client_credentials',
+      clientId: 'c',
+      clientSecret: 's',
+      scopes: ['kafka'],
+      tokenUrl,
     }
-    assert.equal((await refusal(endpoint, old)).code, 'KAFKA_AUTHENTICATION_FAILED')
+    const kafka = { brokers: [broker.sasl], ssl: { caFile: 'ca.pem' }, sasl: { mechanism: 'oauthbearer', oauth2 } }
+    const config = compileConfig(JSON.stringify({ kafka }), {
+      fileName: 'test',
+      env: {},
+      readFile: () => broker.certificates.ca,
+    })
+    const clients = connectKafka(config.kafka, () => undefined, new AbortController().signal)
+    t.after(() => clients.close())
+    await assert.rejects(clients.admin(), { code: 'KAFKA_AUTHENTICATION_FAILED' })
+    const topics = await (await clients.admin()).listTopics()
+    assert.ok(topics.length > 0)
+    assert.equal(given, 2)
   })
 
   it('tells an authority that is not trusted, a login that is missing and a port that expects TLS', async () => {
