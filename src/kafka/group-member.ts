@@ -76,7 +76,7 @@ export class GroupMember {
       heartbeatInterval: 1_000,
       // A partition that is resumed joins the next fetch, and heartbeats go out between fetches: keep them short.
       maxWaitTimeInMs: 100,
-      maxBytesPerPartition: 1_048_576,
+      maxBytesPerPartition: 262_144,
       allowAutoTopicCreation: false,
       readUncommitted: false,
       retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => false },

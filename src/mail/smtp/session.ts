@@ -187,16 +187,16 @@ export class SmtpSession {
     if (transaction.facts.dotWritten) this.#answersFast = performance.now() - this.#dotAt < slowReplyMs
     this.#running.shift()
     const outcome = classifyTransaction(transaction.facts, delivery.message.envelope.recipients)
-    const lost = connectionLost(this.link.server, 'the server closes it', 'connect')
+    const lost = (): PosthornError => connectionLost(this.link.server, 'the server closes it', 'connect')
     if (endsSession(transaction.facts)) {
       this.link.token?.discard()
       delivery.settle(reused ? null : outcome)
-      return this.#end(outcome.error ?? lost)
+      return this.#end(outcome.error ?? lost())
     }
     this.settled += 1
     if (reset) this.#reset = true
     delivery.settle(outcome)
-    if (closing) return this.#end(lost)
+    if (closing) return this.#end(lost())
     this.#arm()
     if (this.#running.length === 0) this.#options.onIdle(this)
   }
