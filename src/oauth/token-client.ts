@@ -102,14 +102,14 @@ export class TokenClient {
 
   /** A token of a daemon's own. @throws PosthornError `OAUTH_REFUSED`, `OAUTH_UNREACHABLE` */
   async issue(): Promise<TokenSet> {
-    const { jwt, scopes } = this.#config
-    const scope = scopes.length === 0 ? {} : { scope: scopes.join(' ') }
+    const { jwt, scopes, tokenParameters } = this.#config
+    const parameters = { ...tokenParameters, ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }) }
     if (jwt === null) {
-      return this.#obtain([], (options) => oauth.clientCredentialsGrantRequest(...this.#parties, scope, options))
+      return this.#obtain([], (options) => oauth.clientCredentialsGrantRequest(...this.#parties, parameters, options))
     }
     const assertion = signAssertion(jwt, scopes, this.#options.now())
     return this.#obtain([assertion], (options) =>
-      oauth.genericTokenEndpointRequest(...this.#parties, jwtBearer, { ...scope, assertion }, options),
+      oauth.genericTokenEndpointRequest(...this.#parties, jwtBearer, { ...parameters, assertion }, options),
     )
   }
 
