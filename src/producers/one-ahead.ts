@@ -1,6 +1,6 @@
 /**
- * Works on a list in order, one item ahead of its user: while the user settles what it has taken, the next item is under
- * way. Never more than one is, and none is begun after one that failed.
+ * Works on a list in order, one item ahead of its user: with each item that is asked for the one behind it is begun, so
+ * that it is under way while the user waits for the first and settles it. Never more than two are.
  */
 export class OneAhead<T, R> {
   readonly #items: readonly T[]
@@ -12,10 +12,9 @@ export class OneAhead<T, R> {
     this.#work = work
   }
 
-  /** The result of an item; begins with the one behind it. An item that is not of the list is worked on by itself. */
-  async take(item: T): Promise<R> {
-    const begun = this.#next?.item === item ? this.#next.result : this.#work(item)
-    const result = await begun
+  /** The result of an item. One that is not of the list is worked on by itself. */
+  take(item: T): Promise<R> {
+    const result = this.#next?.item === item ? this.#next.result : this.#work(item)
     const at = this.#items.indexOf(item)
     const behind = at < 0 ? undefined : this.#items[at + 1]
     if (behind !== undefined) this.#begin(behind)

@@ -6,7 +6,7 @@
  * 3. one transaction: the records, the dead letters, and the checkpoint that passes over them
  * 4. the after-read action; until a later checkpoint says that it is done, a restart repeats it
  *
- * While one batch is committed the next one is at the first two steps, which change nothing that anybody can see.
+ * While one batch is stored and committed the next is at the first two steps, which change nothing that others see.
  * The transaction begins when everything is stored, so no server's slowness can make it outlive its timeout. The
  * checkpoint moves only past UIDs that the server had listed before the batch was looked at, and the one in memory only
  * after the commit: a message that arrives meanwhile, or a commit that fails, is left for the next round.
@@ -84,13 +84,15 @@ export class FolderReceiver {
     const listed = await mailbox.searchUids({}, lastUid + 1)
     const candidates = await listCandidates(mailbox, listed, this.#current(), rule)
     const slices = sliceUids(candidates)
-    const looks = new OneAhead(slices, (slice) => lookAt(mailbox, slice, this.#current(), rule))
+    // Where one message broke the connection, nothing else may be under way beside it.
+    const isSuspect = (uids: readonly number[]) => (uids[0] ?? Infinity) <= this.#suspectUpTo
+    const lookAtSlice = (slice: number[]) => lookAt(mailbox, slice, this.#current(), rule)
+    const looks = new OneAhead(isSuspect(candidates) ? [] : slices, lookAtSlice)
     for (const slice of slices) {
       const look = await looks.take(slice)
-      const bounds =
-        slice[0] !== undefined && slice[0] <= this.#suspectUpTo ? { ...batchBounds, maxMessages: 1 } : batchBounds
+      const bounds = isSuspect(slice) ? { ...batchBounds, maxMessages: 1 } : batchBounds
       const batches = planBatches(look.selected, bounds)
-      const prepared = this.#prepareAhead(mailbox, opened, batches)
+      const prepared = this.#prepareAhead(mailbox, opened, isSuspect(slice) ? [] : batches)
       for (const batch of batches) settled += await this.#settle(mailbox, prepared, batch, look, signal)
       await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
     }
@@ -192,9 +194,8 @@ export class FolderReceiver {
       return 0
     }
     if (attempts < mostAttempts) {
-      if (summary !== undefined) {
-        return this.#settle(mailbox, this.#prepareAhead(mailbox, opened, []), [summary], { described: [] }, signal)
-      }
+      const alone = this.#prepareAhead(mailbox, opened, [])
+      if (summary !== undefined) return this.#settle(mailbox, alone, [summary], { described: [] }, signal)
       await gate.pass(signal, () => this.#chargeWith(uid, undescribed()))
       return 0
     }

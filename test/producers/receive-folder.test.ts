@@ -222,6 +222,30 @@ for (const [title, { at, reaction, code }] of Object.entries(poisons)) {
   })
 }
 
+test('a message that kills the connection is the only one charged, though the batch before it is under way', async (t) => {
+  const poison = 120
+  const folder = await openFolder(
+    t,
+    {},
+    {
+      script: ({ verb, args }) =>
+        verb === 'UID FETCH' && args.includes('BODY.PEEK[]') && includes(args.split(' ')[0] ?? '', poison)
+          ? { drop: true }
+          : undefined,
+    },
+  )
+  const names = Array.from({ length: 150 }, (_, index) => `m${index + 1}`)
+  for (const name of names) folder.server.deliver(mail(name))
+  await folder.syncUntilSettled()
+  const others = names.filter((_, index) => index + 1 !== poison)
+  assert.deepEqual((await folder.subjects()).sort(), others.toSorted())
+  assert.deepEqual(
+    folder.deadLetters.map(({ key }) => key),
+    [`main/INBOX/1/${poison}`],
+  )
+  assert.equal(folder.told('MessageFailed'), 5)
+})
+
 test('an object that the store refuses makes a dead letter with the raw message, and the others are published', async (t) => {
   const folder = await openFolder(t)
   folder.s3.fault = (request) => (request.includes('poison.txt') ? { status: 400, code: 'InvalidArgument' } : null)
