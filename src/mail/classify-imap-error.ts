@@ -110,6 +110,19 @@ const judge = (fault: Fault): Verdict => {
   return { code: 'INTERNAL', retryable: true }
 }
 
+const throttled: Verdict = {
+  code: 'IMAP_COMMAND_FAILED',
+  retryable: true,
+  action: 'The account has used up what the provider allows for now.',
+}
+
+/** Gmail answers so when an account has used up its bandwidth of the day; asking again soon prolongs it. */
+const throttledForMs = 10 * 60_000
+
+/** Where nothing is written, a quota is one of requests or bandwidth, which comes back. */
+const isOfReading = (stage: Stage, response: unknown): boolean =>
+  response === 'OVERQUOTA' && (stage === 'connect' || stage === 'select' || stage === 'fetch')
+
 /** @param what was being done, for the message: `opening folder "INBOX" at imap.example.com:993` */
 export const classifyImapError = (error: unknown, stage: Stage, what: string): PosthornError => {
   if (isPosthornError(error)) return error
@@ -124,7 +137,8 @@ export const classifyImapError = (error: unknown, stage: Stage, what: string): P
     })
   }
   const fault: Fault = typeof error === 'object' && error !== null ? error : {}
-  const { code, retryable, action } = judge(fault)
+  const isThrottled = isOfReading(stage, fault.serverResponseCode)
+  const { code, retryable, action } = isThrottled ? throttled : judge(fault)
   const reason = [fault.serverResponseCode, fault.code].find((one) => typeof one === 'string')
   const text = typeof reason === 'string' ? reason : error instanceof Error ? error.name : 'no reason given'
   return new PosthornError(code, `IMAP: ${what} failed (${text})`, {
@@ -133,5 +147,6 @@ export const classifyImapError = (error: unknown, stage: Stage, what: string): P
     cause: error,
     ...(action === undefined ? {} : { action }),
     ...(typeof fault.throttleReset === 'number' ? { retryAfterMs: fault.throttleReset } : {}),
+    ...(isThrottled ? { retryAfterMs: throttledForMs } : {}),
   })
 }

@@ -74,6 +74,27 @@ test('the certificate is verified, STARTTLS is required where it is configured, 
   await assert.rejects(connectMailbox(unoffered), { name: 'PosthornError' })
 })
 
+test('folders of any name are made, filled and found', async (t) => {
+  const dovecot = await testDovecot()
+  const user = dovecot.newUser()
+  await dovecot.deliver(user, ['Subject: a\r\n\r\n', 'Subject: b\r\n\r\n'])
+  const { imapsPort: port, certificates } = dovecot
+  const mailbox = await connectMailbox(
+    imapWith({ port, security: 'tls', tls: tlsWith(certificates.ca) }, user.user, user.password),
+  )
+  t.after(() => mailbox.close())
+  for (const folder of ['Rechnungen/für "Ümit" & Co', '請求書', '100% *{new}* (x)', "it's \\ here"]) {
+    await mailbox.createFolder(folder)
+    assert.ok((await mailbox.uidNextOf(folder)) === 1, folder)
+    const { uidValidity } = await mailbox.open('INBOX', { readOnly: false })
+    assert.ok(uidValidity > 0)
+    const uids = await mailbox.searchUids({}, 1)
+    assert.equal((await mailbox.copy(uids, folder)).size, 2, folder)
+    await mailbox.open(folder, { readOnly: true })
+    assert.equal((await mailbox.searchUids({}, 1)).length, 2, folder)
+  }
+})
+
 test('a worker receives from Dovecot over TLS and deletes what it has published', async (t) => {
   const dovecot = await ownDovecot(t)
   const { user, password } = dovecot.newUser()

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startFakeS3 } from '../support/fake-s3.ts'
 import { mail } from '../support/folder.ts'
+import { ScriptFolder } from '../support/imap-fault-folder.ts'
 import { startImapScriptServer, type ImapScriptServer } from '../support/imap-fault-server.ts'
 import { KafkaProxy } from '../support/kafka-proxy.ts'
 import { Cluster, codec, headerOf } from '../support/kafka.ts'
@@ -142,4 +143,27 @@ test('a worker killed between a move and its result reports what was moved', asy
   assert.equal(await second.stop(), 0)
   assert.equal((await cluster.readAll(commandResults)).length, 1)
   assert.equal(server.inbox.messages.length, 1, 'what came later is left alone')
+})
+
+test('an account that may have one connection has one, for all its folders and its commands', async (t) => {
+  const server = await startImapScriptServer(t)
+  for (const name of ['Sales', 'Support']) server.folders.set(name, new ScriptFolder())
+  for (const folder of server.folders.values()) folder.add(mail('early'))
+  const receive = ['INBOX', 'Sales', 'Support'].map((folder) => ({ folder, start: 'earliest', poll: '1s' }))
+  const account = { main: { imap: imapOf(server.port, { connections: 1 }), receive } }
+  const { config, configFile } = await deploy(t, account)
+  const { inbound, commands, commandResults } = config.kafka.topics
+  const cluster = new Cluster(t, config)
+  const worker = new Worker(t, configFile)
+  await worker.until(server.reached('IDLE'))
+  await worker.until(cluster.take(inbound, 3))
+  const command = { id: 'c', account: 'main', action: 'MOVE', fromFolder: 'Sales', toFolder: 'Support' } as const
+  const rest = { createFolder: true, flags: [], target: { all: true }, folderSizeLimit: null }
+  const value = await codec.encode('MailboxCommand', { ...command, ...rest }, commands)
+  await cluster.send([{ topic: commands, key: 'main', value }])
+  const [record = assert.fail()] = await worker.until(cluster.take(commandResults, 1))
+  assert.equal((await codec.decode('MailboxCommandResult', record.value)).status, 'DONE')
+  await worker.until(cluster.take(inbound, 4))
+  assert.equal(server.connections, 1)
+  assert.equal(await worker.stop(), 0)
 })
