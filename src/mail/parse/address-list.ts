@@ -60,23 +60,30 @@ const joinSpaced = (units: Unit[]): Unit[] => {
   return joined
 }
 
+/** Without anything that needs to be looked at. */
+const plainAddress = /^[\w.+-]+@[\w.-]+$/
+
 class ListReader {
   readonly addresses: Address[] = []
   malformed = false
   withoutAddress = false
+  readonly #max: number
   readonly #defects: DefectLog
   #words: Word[] = []
   #comments: string[] = []
   /** The address in angle brackets that is complete but for what may follow it up to the next comma. */
   #open: Address | null = null
 
-  constructor(defects: DefectLog) {
+  /** Reads no further than one address more than `max`. */
+  constructor(max: number, defects: DefectLog) {
+    this.#max = max
     this.#defects = defects
   }
 
   read(tokens: Token[]): void {
     let groupsLeft = tokens.filter((token) => token.type === ';').length
     for (const token of tokens) {
+      if (this.addresses.length > this.#max) return
       switch (token.type) {
         case 'atom':
         case 'quoted':
@@ -118,7 +125,9 @@ class ListReader {
   }
 
   #angle(inner: string): void {
-    const units = joinSpaced(unitsOf(wordsOf(inner.replace(/^\s*@[^:]*:/, ''))))
+    const units = plainAddress.test(inner)
+      ? [{ raw: inner, text: inner, folded: false }]
+      : joinSpaced(unitsOf(wordsOf(inner.replace(/^\s*@[^:]*:/, ''))))
     const addresses = units.filter(hasAt).map(({ raw }) => raw)
     const [address = units.map((unit) => unit.raw).join(''), ...more] = addresses
     if (this.#open !== null) {
@@ -215,7 +224,7 @@ const wordsOf = (text: string): Word[] =>
 export const parseAddressList = (raws: string[], max: number, defects: DefectLog): Address[] => {
   const addresses: Address[] = []
   for (const raw of raws) {
-    const reader = new ListReader(defects)
+    const reader = new ListReader(max - addresses.length, defects)
     reader.read(tokenizeAddresses(raw))
     if (reader.malformed) defects.add('address list: malformed; its addresses were recovered')
     if (reader.withoutAddress) defects.add('address list: an entry without an address was left out')

@@ -179,6 +179,13 @@ const squeeze = (label: string): string => label.toLowerCase().replace(/[^a-z0-9
 
 const known = new Map<string, Charset | null>()
 
+/** As `iconv.encodingExists`, which throws and catches for each name that is none: too slow for mail that has thousands. */
+const isEncoding = (name: string): boolean => {
+  // The table is there after the first question.
+  if (iconv.encodings === null) iconv.encodingExists('utf8')
+  return Object.hasOwn(iconv.encodings ?? {}, name.toLowerCase().replace(/:\d{4}$|[^0-9a-z]/g, ''))
+}
+
 const resolve = (label: string): Charset | null => {
   const key = squeeze(label)
   const name = aliases.get(key) ?? label.toLowerCase().replace(/[^a-z0-9._:-]/g, '')
@@ -186,15 +193,11 @@ const resolve = (label: string): Charset | null => {
   if (name === 'windows-1252') return windows1252
   if (name === 'iso-2022-jp') return iso2022Jp
   if (notCharsets.has(key)) return null
-  if (/^(?:x-?)?(?:utf|ucs)-?(?:16|32|2|4)/.test(name)) return iconv.encodingExists(name) ? wideCharset(name) : null
-  if (iconv.encodingExists(name)) return iconvCharset(name)
+  if (/^(?:x-?)?(?:utf|ucs)-?(?:16|32|2|4)/.test(name)) return isEncoding(name) ? wideCharset(name) : null
+  if (isEncoding(name)) return iconvCharset(name)
   const codePage = /^(?:x?cp|ibm|ms|win|windows|xwindows)(\d{3,5})$/.exec(key)?.[1]
   if (codePage === undefined) return null
-  return codePage === '1252'
-    ? windows1252
-    : iconv.encodingExists(`cp${codePage}`)
-      ? iconvCharset(`cp${codePage}`)
-      : null
+  return codePage === '1252' ? windows1252 : isEncoding(`cp${codePage}`) ? iconvCharset(`cp${codePage}`) : null
 }
 
 /** The charset of a label; null when it is unknown. `'undeclared'` for US-ASCII and labels that say nothing. */
