@@ -17,7 +17,6 @@ export const findDelimiterLine = (bytes: Buffer, from: number, fromBeginsLine: b
   for (const end = Math.min(bytes.length, from + firstBytes); at < end; at++) {
     if (bytes[at] === lf && bytes[at + 1] === dash && bytes[at + 2] === dash) return at + 1
   }
-  if (at > from) at--
   while (at < bytes.length) {
     const hit = bytes.indexOf(dashes, at)
     if (hit < 0) return -1
@@ -26,8 +25,6 @@ export const findDelimiterLine = (bytes: Buffer, from: number, fromBeginsLine: b
     for (at = hit + 1; at < end; at++) {
       if (bytes[at] === lf && bytes[at + 1] === dash && bytes[at + 2] === dash) return at + 1
     }
-    // A line feed at the end of the scan may stand in front of the next hit.
-    at--
   }
   return -1
 }

@@ -60,6 +60,7 @@ describe('quoted-printable', () => {
     is('=3D=e9=E9\r\n', '=\xe9\xe9\r\n')
     is('blanks \t\r\nat ends=20 \r\n', 'blanks\r\nat ends \r\n')
     is('soft = \t\r\nbreak', 'soft break')
+    is(`padded${' '.repeat(1000)}\r\nend`, 'padded\r\nend')
     is('lf=\nonly\n', 'lfonly\n')
   })
 

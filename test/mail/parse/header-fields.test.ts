@@ -67,6 +67,7 @@ describe('ids', () => {
   it('of a thread are a list, the latest ones of a long one', () => {
     const { references, inReplyTo } = read('References: <a@b><c@d>\r\n <e@f>\r\nIn-Reply-To: <e@f>\r\n\r\n')
     assert.deepEqual([references, inReplyTo], [['<a@b>', '<c@d>', '<e@f>'], '<e@f>'])
+    assert.deepEqual(read('References: <a@b <c@d>\r\n\r\n').references, ['<a@b>', '<c@d>'])
     assert.deepEqual(read('References: <a@b> <c@d> <e@f>\r\n\r\n', { maxReferences: 2 }).references, ['<c@d>', '<e@f>'])
     assert.equal(read('In-Reply-To: your message of Tuesday\r\n\r\n').inReplyTo, null)
   })

@@ -25,6 +25,8 @@ test('S/MIME and PGP/MIME are known by their content types, inside of others too
 test('what is encrypted is that, signed or not', () => {
   const inner = ['--a', 'Content-Type: application/pkcs7-mime; smime-type=enveloped-data', '', 'x', '--a--']
   assert.equal(typed('multipart/signed; boundary=a', ...inner), 'ENCRYPTED')
+  const signed = ['--b', 'Content-Type: multipart/signed; boundary=c', '', '--c', '', 'x', '--c--', '--b--']
+  assert.equal(typed('multipart/encrypted; boundary=b', ...signed), 'ENCRYPTED')
 })
 
 test('PGP in the text is known by its armor, and not by talk about it', () => {
