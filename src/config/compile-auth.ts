@@ -94,7 +94,9 @@ export const compileOAuth2 = (
     authorizationUrl: source.authorizationUrl ?? preset?.authorizationUrl ?? null,
     tokenUrl,
     authorizationParameters: { ...preset?.authorizationParameters, ...source.authorizationParameters },
-    tokenParameters: { ...source.tokenParameters },
+    tokenParameters: Object.fromEntries(
+      Object.entries(source.tokenParameters ?? {}).map(([name, value]) => [name, new Secret(value)]),
+    ),
     redirectUri: source.redirectUri ?? null,
     jwt:
       source.jwt === undefined || key === null

@@ -239,7 +239,7 @@ export interface OAuth2Config {
   readonly authorizationUrl: string | null
   readonly tokenUrl: string
   readonly authorizationParameters: Readonly<Record<string, string>>
-  readonly tokenParameters: Readonly<Record<string, string>>
+  readonly tokenParameters: Readonly<Record<string, Secret>>
   /** Loopback URI of the callback. Null: `http://127.0.0.1:<free port>/callback`. */
   readonly redirectUri: string | null
   /** Never null with `jwt_bearer` (RFC 7523). */

@@ -102,8 +102,8 @@ export class TokenClient {
 
   /** A token of a daemon's own. @throws PosthornError `OAUTH_REFUSED`, `OAUTH_UNREACHABLE` */
   async issue(): Promise<TokenSet> {
-    const { jwt, scopes, tokenParameters } = this.#config
-    const parameters = { ...tokenParameters, ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }) }
+    const { jwt, scopes } = this.#config
+    const parameters = { ...this.#extraParameters(), ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }) }
     if (jwt === null) {
       return this.#obtain([], (options) => oauth.clientCredentialsGrantRequest(...this.#parties, parameters, options))
     }
@@ -113,16 +113,21 @@ export class TokenClient {
     )
   }
 
+  #extraParameters(): Record<string, string> {
+    const { tokenParameters } = this.#config
+    return Object.fromEntries(Object.entries(tokenParameters).map(([name, value]) => [name, value.reveal()]))
+  }
+
   async #obtain(
     secrets: readonly string[],
     request: (options: oauth.TokenEndpointRequestOptions) => Promise<Response>,
   ): Promise<TokenSet> {
-    const { tokenUrl, clientSecret, tokenParameters } = this.#config
+    const { tokenUrl, clientSecret } = this.#config
     const { now, loginCommand } = this.#options
     const askedAt = now()
     try {
       const response = await request({
-        additionalParameters: { ...tokenParameters },
+        additionalParameters: this.#extraParameters(),
         // The configuration lets http through for loopback addresses alone.
         [oauth.allowInsecureRequests]: true,
         [oauth.customFetch]: async (url, options) => dropIdToken(await this.#fetch(url, options)),
@@ -135,7 +140,7 @@ export class TokenClient {
         refreshToken: tokens.refresh_token ?? null,
       }
     } catch (error) {
-      const hidden = clientSecret === null ? secrets : [...secrets, clientSecret.reveal()]
+      const hidden = [...secrets, clientSecret?.reveal() ?? '', ...Object.values(this.#extraParameters())]
       throw classifyTokenError(error, { url: tokenUrl, loginCommand, secrets: hidden })
     }
   }

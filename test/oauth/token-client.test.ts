@@ -44,7 +44,7 @@ const configure = (tokenUrl: string, more: Partial<OAuth2Config> = {}): OAuth2Co
   authorizationUrl: 'https://login.example.com/auth?tenant=a',
   tokenUrl,
   authorizationParameters: { prompt: 'consent' },
-  tokenParameters: { resource: 'urn:mail' },
+  tokenParameters: { resource: new Secret('urn:mail') },
   redirectUri: null,
   jwt: null,
   mechanism: null,
