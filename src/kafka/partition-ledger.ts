@@ -11,7 +11,8 @@
  * - `commit` runs one transaction at a time. Every transaction carries the offset of the anchor topic with a commit id
  *   in its metadata. When the outcome of a transaction is unknown (a lost reply, a broker that went away), the ledger is
  *   unsure: the producer object is discarded, since kafkajs cannot leave the COMMITTING state; a new one settles the
- *   old transaction, and the commit id that the group then reports tells whether it had been committed.
+ *   old transaction, and the commit id that the group then reports tells whether it had been committed. An id that is
+ *   neither of this ledger nor the one that it began with is another owner's: the ledger is fenced.
  * - A fenced ledger never claims again by itself: that would fence the rightful owner. Its group member has to rejoin.
  */
 import { randomUUID } from 'node:crypto'
@@ -88,6 +89,10 @@ export class PartitionLedger implements Ledger {
   readonly #id = randomUUID()
   #sequence = 0
   #producer: Producer | null = null
+  /** As the group reported it, or of this ledger since; empty: there was none. Null: not claimed yet. */
+  #lastCommitId: string | null = null
+  /** Of a transaction whose outcome is not known. */
+  #unsure: string | null = null
   #fenced = false
   #tail: Promise<void> = Promise.resolve()
 
@@ -110,7 +115,9 @@ export class PartitionLedger implements Ledger {
     await this.#inTurn(async (transaction) => {
       await transaction.sendBatch({ topicMessages: toTopicMessages([record]), acks: -1 })
     }, null)
-    return { marker, positions: (await this.#fetchPositions()).positions }
+    const { positions, commitId } = await this.#fetchPositions()
+    this.#lastCommitId = commitId
+    return { marker, positions }
   }
 
   commit(records: readonly OutgoingRecord[], positions: Positions): Promise<void> {
@@ -142,19 +149,13 @@ export class PartitionLedger implements Ledger {
       this.#assertUsable()
       let transaction: Transaction | null = null
       try {
+        const isReopened = this.#producer === null && this.#lastCommitId !== null
         const producer = await this.#openProducer()
-        if (this.#unsure === commitId && commitId !== null) {
-          // The new producer is initialised by its first transaction only: an empty one settles the old.
-          await (await producer.transaction()).abort()
-          if ((await this.#fetchPositions()).commitId === commitId) {
-            this.#unsure = null
-            return
-          }
-        }
+        if (isReopened && (await this.#findOutcome(producer)) === commitId) return
         transaction = await producer.transaction()
         await work(transaction)
         await transaction.commit()
-        this.#unsure = null
+        if (commitId !== null) this.#lastCommitId = commitId
         return
       } catch (cause) {
         const error = classifyKafkaError(cause, 'publish')
@@ -164,7 +165,7 @@ export class PartitionLedger implements Ledger {
         }
         await this.#discardProducer()
         if (error.code === 'KAFKA_FENCED') this.#fenced = true
-        else this.#unsure = commitId
+        this.#unsure = commitId
         this.#assertUsable()
         this.#options.onTrouble(error)
         await delay(pauseMs, undefined, { signal: this.#options.signal }).catch(() => undefined)
@@ -173,14 +174,28 @@ export class PartitionLedger implements Ledger {
     }
   }
 
-  /** The commit id of a transaction whose outcome is not known. */
-  #unsure: string | null = null
+  /**
+   * What has become of the transaction before, under a new producer: it is initialised by its first transaction only, so
+   * an empty one settles the old. That fences whoever is the owner now, and another one may have been here: then the
+   * group reports a commit that is not this ledger's, and nothing of this ledger counts any more.
+   *
+   * @returns the id of the last commit
+   */
+  async #findOutcome(producer: Producer): Promise<string> {
+    await (await producer.transaction()).abort()
+    const { commitId } = await this.#fetchPositions()
+    if (commitId !== this.#lastCommitId && commitId !== this.#unsure) throw this.#supersededError()
+    this.#lastCommitId = commitId
+    return commitId
+  }
+
+  #supersededError(): PosthornError {
+    const message = `partition ${this.partition} of group ${this.#options.groupId} has a newer owner`
+    return new PosthornError('KAFKA_FENCED', message, { stage: 'publish', retryable: false })
+  }
 
   #assertUsable(): void {
-    if (this.#fenced) {
-      const message = `partition ${this.partition} of group ${this.#options.groupId} has a newer owner`
-      throw new PosthornError('KAFKA_FENCED', message, { stage: 'publish', retryable: false })
-    }
+    if (this.#fenced) throw this.#supersededError()
     if (this.#options.signal.aborted) {
       throw new PosthornError('STOPPED', `partition ${this.partition} is being released`, { stage: 'publish' })
     }
