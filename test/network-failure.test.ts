@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import type { TlsOptions } from 'node:tls'
 import { createSchemaRegistry } from '../src/avro/schema-registry.ts'
+import { compileConfig } from '../src/config/compile-config.ts'
 import type { ImapConfig, TlsConfig } from '../src/config/config.ts'
 import { Secret } from '../src/config/secret.ts'
 import { isPosthornError, type PosthornError } from '../src/errors.ts'
@@ -11,6 +12,7 @@ import { createKafka } from '../src/kafka/connect.ts'
 import { connectMailbox } from '../src/mail/imap-mailbox.ts'
 import { createS3AttachmentStore } from '../src/mail/s3-attachment-store.ts'
 import { verifySmtp } from '../src/mail/smtp/verify.ts'
+import { TokenClient } from '../src/oauth/token-client.ts'
 import { networkFailureOf } from '../src/network-failure.ts'
 import { createCertificates, type TestCertificates } from './support/certificates.ts'
 import { storageConfig } from './support/fake-s3.ts'
@@ -124,6 +126,17 @@ const clients: Record<string, { client: Client; greeting: string }> = {
     client: async (port, tls) => {
       const registry = createSchemaRegistry({ url: `https://127.0.0.1:${port}`, username: null, password: null, tls })
       await registry.countSubjects().finally(() => registry.close())
+    },
+  },
+  'an authorization server': {
+    greeting: 'HTTP/1.1 400 no\r\n\r\n',
+    client: async (port, tls) => {
+      const tokenUrl = `https://127.0.0.1:${port}/token`
+      const source = `oauth2: { provider: custom, grant: client_credentials, clientId: c, clientSecret: s, scopes: [x], tokenUrl: '${tokenUrl}' }`
+      const text = `kafka: { brokers: ['127.0.0.1:1'], sasl: { mechanism: oauthbearer, ${source} } }`
+      const { sasl } = compileConfig(text, { fileName: 'test', env: {}, readFile: () => '' }).kafka
+      if (sasl?.mechanism !== 'oauthbearer') return assert.fail('it was configured')
+      await new TokenClient({ ...sasl.oauth2, tls }, { loginCommand: null, now: Date.now }).issue()
     },
   },
   'the object store': {

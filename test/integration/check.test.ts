@@ -9,11 +9,13 @@ import { takeNetworkSteps } from '../../src/check/check-network.ts'
 import type { Check } from '../../src/check/check-result.ts'
 import { runChecks } from '../../src/check/run-checks.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
+import { createCertificates } from '../support/certificates.ts'
 import { closedPort, planted, runCheck, silentPort, storageOf } from '../support/check-run.ts'
 import { createTopic } from '../support/create-topic.ts'
 import { startFakeS3 } from '../support/fake-s3.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 import { plainTls } from '../support/smtp-mail.ts'
+import { startTlsFront } from '../support/tls-server.ts'
 
 /** Drops whatever comes, as a firewall does. */
 const blackhole = async (t: TestContext): Promise<number> => {
@@ -72,6 +74,36 @@ describe('posthorn check', () => {
       assert.equal(exit, 1)
       assert.equal(last?.code, code, last?.message)
       assert.match(last?.action ?? '', action)
+    }
+  })
+
+  it('reaches an object store over TLS, by the name in its certificate and with a client certificate', async (t) => {
+    const { ca, server, misnamed, client } = createCertificates()
+    const files = { 'ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key }
+    const plain = Number(new URL((await testServers()).s3.endpoint).port)
+    const mutual = { requestCert: true, rejectUnauthorized: true, ca }
+    for (const [options, keys] of [
+      [server, {}],
+      [misnamed, { serverName: 'other.example.com' }],
+      [
+        { ...server, ...mutual },
+        { certFile: 'client.pem', keyFile: 'client.key' },
+      ],
+    ] as const) {
+      const endpoint = `https://127.0.0.1:${await startTlsFront(t, options, plain)}`
+      const { checks } = await runCheck(
+        t,
+        { storage: await storageOf({ endpoint, caFile: 'ca.pem', ...keys }) },
+        { files },
+      )
+      const found = checks.filter(({ component }) => component === 'storage')
+      assert.deepEqual(
+        found.map(({ step, ok, message }) => [step, ok ? null : message]),
+        [
+          ['tls', null],
+          ['put, get, delete', null],
+        ],
+      )
     }
   })
 
