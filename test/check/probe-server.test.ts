@@ -124,6 +124,12 @@ describe('takeNetworkSteps', () => {
     assert.match(imap.last.message, /^TLSv1\.3 after STARTTLS/)
   })
 
+  it('takes a PREAUTH greeting for no way to TLS', async (t) => {
+    const preauth = dialogue('* PREAUTH hello\r\n', (line) => `${line.split(' ')[0]} OK go\r\nTLS`)
+    const { last } = await probe({ port: await serve(t, preauth), security: 'starttls', protocol: 'imap' })
+    assert.equal(last.code, 'TLS_NOT_OFFERED')
+  })
+
   it('takes no step for an encryption that is not configured', async (t) => {
     const { steps } = await probe({ port: await serve(t, () => undefined), security: 'none' })
     assert.deepEqual(steps, ['dns ok', 'tcp ok'])

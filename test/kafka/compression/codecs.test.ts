@@ -72,6 +72,19 @@ describe('LZ4', () => {
     )
   })
 
+  it('refuses a match from before the beginning, of offset 0, or beyond the end', () => {
+    const literals = Buffer.from('abcd')
+    for (const [offset, lengths] of [
+      [5, [0x44]],
+      [0, [0x44]],
+      [4, [0x4f, 255, 255]],
+    ] as const) {
+      const [token = 0, ...more] = lengths
+      const block = Buffer.from([token, ...literals, offset, 0, ...more, ...(more.length > 0 ? [0] : []), 0x10, 0x78])
+      assert.throws(() => decompressBlock(block, Buffer.alloc(100), 0), /corrupt/)
+    }
+  })
+
   it('reads a match of the block before', () => {
     const first = Buffer.from('abcdefghijklmnopqrstuvwxyz')
     const output = Buffer.alloc(100)
