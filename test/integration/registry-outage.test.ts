@@ -11,7 +11,7 @@ import { createSchemaRegistry } from '../../src/avro/schema-registry.ts'
 import { loadSchemas } from '../../src/avro/schema-store.ts'
 import { subjectOf } from '../../src/avro/topic-records.ts'
 import { createCertificates, type TestCertificates } from '../support/certificates.ts'
-import { runCheck } from '../support/check-run.ts'
+import { runCheck, runReal } from '../support/check-run.ts'
 import { Cluster, headerOf } from '../support/kafka.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 import { plainTls } from '../support/smtp-mail.ts'
@@ -158,6 +158,26 @@ describe('a worker with a registry behind TLS and a login', () => {
     assert.equal(await second.exited, 1)
     assert.match(JSON.stringify(second.log), /REGISTRY_INCOMPATIBLE/)
     assert.match(JSON.stringify(second.log), /posthorn schemas show/)
+  })
+
+  it('gets the schemas of all topics by posthorn schemas register, once', async (t) => {
+    const gate = await startGate(t)
+    const { configFile, config } = await deployWith(t, gate)
+    const register = async () => {
+      const { code, stdout } = await runReal(['schemas', 'register', '--json', '--config', configFile])
+      assert.equal(code, 0)
+      return (JSON.parse(stdout) as { subjects: { subject: string; id: number; was: string }[] }).subjects
+    }
+    const first = await register()
+    assert.deepEqual(new Set(first.map(({ was }) => was)), new Set(['missing']))
+    assert.ok(first.some(({ subject }) => subject === subjectOf(config.kafka.topics.sendRequests)))
+    assert.equal(first.length, 6)
+    const again = await register()
+    assert.deepEqual(new Set(again.map(({ was }) => was)), new Set(['registered']))
+    assert.deepEqual(
+      again.map(({ id }) => id),
+      first.map(({ id }) => id),
+    )
   })
 
   it('is checked up to its certificate and its subjects', async (t) => {

@@ -25,6 +25,27 @@ class Collector extends Writable {
   }
 }
 
+/** A command in this process, with everything real. */
+export const runReal = async (argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> => {
+  const stdout = new Collector()
+  const stderr = new Collector()
+  const code = await runCli(
+    argv,
+    {
+      env: {},
+      stdin: Object.assign(Readable.from([]), { isTTY: false }),
+      stdout,
+      stderr,
+      signal: new AbortController().signal,
+      onReload: () => undefined,
+      createId: () => 'id',
+      now: Date.now,
+    },
+    realPorts,
+  )
+  return { code, stdout: stdout.text, stderr: stderr.text }
+}
+
 export interface CheckRun {
   code: number
   ok: boolean
@@ -53,26 +74,11 @@ export const runCheck = async (
   for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text)
   const file = join(folder, 'posthorn.yaml')
   await writeFile(file, stringify({ kafka: { brokers, topics: { ...topics, replication: 1 } }, ...config }))
-  const stdout = new Collector()
-  const stderr = new Collector()
-  const code = await runCli(
-    ['check', '--config', file, ...(asTable ? [] : ['--json'])],
-    {
-      env: {},
-      stdin: Object.assign(Readable.from([]), { isTTY: false }),
-      stdout,
-      stderr,
-      signal: new AbortController().signal,
-      onReload: () => undefined,
-      createId: () => 'id',
-      now: Date.now,
-    },
-    realPorts,
-  )
-  assert.doesNotMatch(stdout.text + stderr.text, new RegExp(planted))
-  if (asTable) return { code, ok: false, checks: [], table: stdout.text }
-  assert.equal(stdout.text.trimEnd().split('\n').length, 1, 'exactly one object')
-  const report = JSON.parse(stdout.text) as Pick<CheckRun, 'ok' | 'checks'>
+  const { code, stdout, stderr } = await runReal(['check', '--config', file, ...(asTable ? [] : ['--json'])])
+  assert.doesNotMatch(stdout + stderr, new RegExp(planted))
+  if (asTable) return { code, ok: false, checks: [], table: stdout }
+  assert.equal(stdout.trimEnd().split('\n').length, 1, 'exactly one object')
+  const report = JSON.parse(stdout) as Pick<CheckRun, 'ok' | 'checks'>
   return { code, ...report, table: '' }
 }
 
