@@ -19,6 +19,8 @@ export interface LaneJob {
 export interface LaneOptions<T extends LaneJob> {
   /** Accounts that may come. */
   accounts: number
+  /** Most jobs in the lanes that are not slow. */
+  records: number
   /** Of an account, shared with its lanes in other partitions. */
   slotsOf: (account: string) => Slots
   /** Must not reject. */
@@ -28,6 +30,7 @@ export interface LaneOptions<T extends LaneJob> {
   now: () => number
 }
 
+/** No more than it takes to be busy until the next fetch: what waits longer is costlier garbage. */
 export const laneLimits = { records: 250, bytes: 8 * 1_048_576 }
 /** Of one slow lane, at least. */
 const leastShare = { records: 16, bytes: 512 * 1024 }
@@ -65,14 +68,14 @@ export class AccountLanes<T extends LaneJob> {
   constructor(options: LaneOptions<T>) {
     this.#options = options
     this.#share = {
-      records: Math.max(leastShare.records, laneLimits.records / 2 / options.accounts),
+      records: Math.max(leastShare.records, options.records / 2 / options.accounts),
       bytes: Math.max(leastShare.bytes, laneLimits.bytes / 2 / options.accounts),
     }
   }
 
   /** 1 and more: nothing should be taken for these lanes now. */
   get fullness(): number {
-    return Math.max(this.#load.records / laneLimits.records, this.#load.bytes / laneLimits.bytes)
+    return Math.max(this.#load.records / this.#options.records, this.#load.bytes / laneLimits.bytes)
   }
 
   /** @returns false when the lane can't take it now */

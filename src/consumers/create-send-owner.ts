@@ -7,6 +7,7 @@ import { buildOversizeDeadLetter } from '../kafka/dead-letter.ts'
 import type { CreateOwner } from '../kafka/partition-owner.ts'
 import { sendStateTopic, sendStepsTopic } from '../kafka/topic-plan.ts'
 import type { OutboxDependencies } from './account-outbox.ts'
+import { laneLimits } from './account-lanes.ts'
 import { Outboxes } from './outboxes.ts'
 import { RequestLog } from './request-log.ts'
 import { SendMail } from './send-mail.ts'
@@ -71,6 +72,7 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
     createOwner: (context) => {
       const partition = new SendPartition(context, flow, {
         accounts: accounts.all.filter(({ smtp }) => smtp !== null).length,
+        records: Math.max(laneLimits.records, 2 * concurrency),
         slotsOf,
         inputTopics: sendInputTopics(config),
         onReleased: () => partitions.delete(partition),

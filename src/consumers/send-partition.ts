@@ -47,7 +47,7 @@ export interface SendFlow {
   settle(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<Settlement | null>
 }
 
-export interface SendPartitionOptions extends Pick<LaneOptions<LaneJob>, 'accounts' | 'slotsOf' | 'now'> {
+export interface SendPartitionOptions extends Pick<LaneOptions<LaneJob>, 'accounts' | 'records' | 'slotsOf' | 'now'> {
   inputTopics: readonly string[]
   log: RequestLog
   replaceTooLarge: BatcherOptions['replaceTooLarge']

@@ -14,6 +14,7 @@ const harness = (accounts: number) => {
   const slots = new Map<string, Slots>()
   const lanes = new AccountLanes<Job>({
     accounts,
+    records: laneLimits.records,
     slotsOf: (account) => {
       const found = slots.get(account) ?? new Slots(4)
       slots.set(account, found)
