@@ -149,12 +149,12 @@ describe('SettlementBatcher', () => {
     await fc.assert(
       fc.asyncProperty(order, fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (offsets, pauses) => {
         const { ledger, batcher } = setUp(12)
-        let committed = 0
+        const committed: number[] = []
         for (const [at, offset] of offsets.entries()) {
-          void batcher.add(settlement(offset)).then(() => (committed += 1))
+          void batcher.add(settlement(offset)).then(() => committed.push(offset))
           if (pauses[at] === true) await ledger.end()
         }
-        while (committed < 12) await ledger.end()
+        while (committed.length < 12) await ledger.end()
         assert.deepEqual(
           ledger.commits.flatMap(({ values }) => values).sort(),
           offsets.map((each) => `r${each}`).sort(),
