@@ -31,7 +31,7 @@ export interface LaneOptions<T extends LaneJob> {
 }
 
 /** No more than it takes to be busy until the next fetch: what waits longer is costlier garbage. */
-export const laneLimits = { records: 250, bytes: 8 * 1_048_576 }
+export const laneLimits = { records: 256, bytes: 8 * 1_048_576 }
 /** Of one slow lane, at least. */
 const leastShare = { records: 16, bytes: 512 * 1024 }
 /** A job that waits longer than this waits in a slow lane. */

@@ -10,7 +10,7 @@ export interface IntakeOptions {
   resume: (topic: string) => void
 }
 
-export const intakeLimits = { records: 250, bytes: 8 * 1_048_576 }
+export const intakeLimits = { records: 256, bytes: 8 * 1_048_576 }
 
 interface Held {
   records: number
