@@ -21,7 +21,7 @@ export const buildSendResult = (request: SendRequest, history: SendHistory, fact
   account: request.account,
   messageId: facts.messageId,
   status: facts.status,
-  recipients: [...facts.recipients],
+  recipients: shorten(facts.recipients),
   serverMessageId: facts.serverMessageId ?? null,
   attempt: facts.attempt,
   nextAttemptAt: facts.nextAttemptAt ?? null,
@@ -31,6 +31,14 @@ export const buildSendResult = (request: SendRequest, history: SendHistory, fact
   tags: request.tags,
   ...history.source,
 })
+
+/** A result is one Kafka record: of very many answers each is told in short. */
+const shorten = (recipients: readonly RecipientResult[]): RecipientResult[] =>
+  recipients.length <= manyRecipients
+    ? [...recipients]
+    : recipients.map((recipient) => ({ ...recipient, response: recipient.response?.slice(0, 80) ?? null }))
+
+const manyRecipients = 1_000
 
 /**
  * One entry for each recipient over all attempts: a status of this attempt replaces the one before, what was settled

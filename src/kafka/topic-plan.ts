@@ -61,6 +61,8 @@ export interface TopicProblem {
 const mebibyte = 1_048_576
 /** A request may carry its attachments. */
 const requestBytes = 10 * mebibyte
+/** A line for each recipient, whatever the server said to it. */
+const resultBytes = 4 * mebibyte
 /** What a retry or a dead letter adds in headers to the source's own bytes. */
 const headroomBytes = mebibyte
 /** Everything of an inbound record but its two bodies: header fields, addresses, attachment list. */
@@ -111,7 +113,7 @@ export const planTopics = ({
       suitableCleanups: ['compact', 'compact,delete'],
       cleanupReason: 'without compaction it grows without end',
     }),
-    plan('sendResults', topics.sendResults, { suitableCleanups: any }),
+    plan('sendResults', topics.sendResults, { suitableCleanups: any, maxMessageBytes: resultBytes }),
     plan('inbound', topics.inbound, {
       suitableCleanups: any,
       maxMessageBytes: inboundEnvelopeBytes + 2 * limits.maxInlineBodyBytes,

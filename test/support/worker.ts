@@ -1,7 +1,7 @@
 /** A Posthorn worker as its users run it: a process of its own, configured by a file, told to stop by signals. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -90,6 +90,12 @@ export class Worker {
       this.#lines.emit('line', entry)
     })
     t.after(() => this.kill())
+  }
+
+  /** Most memory that it has had, bytes (Linux). */
+  async peakMemory(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8')
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024
   }
 
   /** Waits for a line of the log, also one that has come already. Fails when the worker ends without it. */

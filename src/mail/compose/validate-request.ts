@@ -36,7 +36,7 @@ export type ValidatedRequest = { message: OutgoingMessage } | { problems: Reques
 
 const maxIdLength = 255
 /** Each has its line in the result, which is one Kafka record. */
-const maxRecipients = 5_000
+const maxRecipients = 2_000
 
 export const validateRequest = (request: SendRequest, rules: SendingRules): ValidatedRequest => {
   const problems: RequestProblem[] = []

@@ -21,12 +21,20 @@ const pathsOf = (request: Partial<SendRequest>, rules: Partial<SendingRules> = {
 
 const object = { bucket: 'mail', key: 'k', versionId: null, size: null, sha256: null }
 
+void test('what needs a mailbox is refused where the account has none', () => {
+  const rules = { hasMailbox: false }
+  assert.deepEqual(pathsOf({ delivery: 'VERIFY' }, rules), ['delivery'])
+  assert.deepEqual(pathsOf({ saveToFolder: 'Sent' }, rules), ['saveToFolder'])
+  assert.deepEqual(pathsOf({ delivery: 'VERIFY', saveToFolder: 'Sent' }), [])
+})
+
 void describe('a request is refused, with the path of what is wrong', () => {
   const cases: [what: string, Partial<SendRequest>, path: string][] = [
     ['an empty id', { id: '' }, 'id'],
     ['an id of 256 characters', { id: 'x'.repeat(256) }, 'id'],
     ['an id with a control character', { id: 'a\u0085' }, 'id'],
     ['nobody to send it to', { to: [] }, 'to'],
+    ['more recipients than a result can name', { to: [Array(2_001).fill('a@example.com').join(', ')] }, 'to'],
     ['only separators as recipients', { to: [' ; ,'] }, 'to'],
     ['a malformed recipient', { to: ['a@example.com', 'nobody'] }, 'to[1]'],
     ['a malformed copy', { cc: ['nobody'] }, 'cc[0]'],
