@@ -19,7 +19,7 @@ export interface OAuthTokensOptions extends Pick<TokenTopicOptions, 'now' | 'ran
 }
 
 /** Below the time that the process has to stop: a refresh that is under way must be stored. */
-const closeGraceMs = 10_000
+const closeGraceMs = 5_000
 const keepAliveMs = 60 * 60_000
 
 export const loginCommandOf = (account: string): string => `posthorn oauth login ${account}`
