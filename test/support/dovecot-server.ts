@@ -219,6 +219,12 @@ export class Dovecot {
     }
   }
 
+  /** Loses the index of INBOX, as after a restored backup: a new UIDVALIDITY, every message under a new UID. */
+  async renumber({ user }: Pick<MailUser, 'user'>): Promise<void> {
+    const path = join(this.#root, 'mail', user, 'INBOX')
+    for (const name of await readdir(path)) if (name.startsWith('dovecot')) await rm(join(path, name))
+  }
+
   /** The names of the files of a folder, with their flags. */
   async files({ user }: Pick<MailUser, 'user'>, folder = 'INBOX'): Promise<string[]> {
     const path = join(this.#root, 'mail', user, folder)
