@@ -20,7 +20,7 @@ class Setting {
   readonly input = `${this.groupId}.input`
   readonly output = `${this.groupId}.output`
   readonly #state = `${this.groupId}.state`
-  readonly #direct: Kafka
+  readonly direct: Kafka
   readonly #faulty: Kafka
   readonly #admin: Admin
   readonly #t: TestContext
@@ -28,7 +28,7 @@ class Setting {
   private constructor(t: TestContext, proxy: KafkaProxy, direct: Kafka, admin: Admin) {
     this.#t = t
     this.proxy = proxy
-    this.#direct = direct
+    this.direct = direct
     this.#admin = admin
     this.#faulty = clientFor(proxy.brokers)
   }
@@ -47,7 +47,10 @@ class Setting {
   }
 
   /** An owner of the partition, through the proxy. */
-  ledger(options: { transactionTimeoutMs?: number } = {}): { ledger: PartitionLedger; troubles: PosthornError[] } {
+  ledger(options: { transactionTimeoutMs?: number; kafka?: Kafka } = {}): {
+    ledger: PartitionLedger
+    troubles: PosthornError[]
+  } {
     const abort = new AbortController()
     const troubles: PosthornError[] = []
     const ledger = new PartitionLedger({
@@ -80,7 +83,7 @@ class Setting {
   /** What a committed reader gets. */
   async values(): Promise<string[]> {
     const values: string[] = []
-    const options = { kafka: this.#direct, groupPrefix: 'test', from: 'beginning', untilEnd: true } as const
+    const options = { kafka: this.direct, groupPrefix: 'test', from: 'beginning', untilEnd: true } as const
     for await (const { value } of await TopicReader.open({ ...options, topic: this.output })) values.push(String(value))
     return values
   }
@@ -167,6 +170,29 @@ test('a new owner fences the old one, which can commit nothing any more and does
   await owner.commit([setting.record('2')], setting.at(2))
   await assert.rejects(old.commit([setting.record('old')], setting.at(9)), isFenced)
   await owner.commit([setting.record('3')], setting.at(3))
+  assert.deepEqual(await setting.values(), ['1', '2', '3'])
+  assert.equal(await setting.committedOffset(), 3)
+})
+
+test('an owner that lost an answer writes nothing again where another has taken over and committed meanwhile', async (t) => {
+  const setting = await Setting.make(t)
+  const { ledger: old } = setting.ledger()
+  await old.claim()
+  await old.commit([setting.record('1')], setting.at(1))
+  const { ledger: owner } = setting.ledger({ kafka: setting.direct })
+  let isKeptBack = true
+  const keepBack = (): void => {
+    void setting.proxy.next('InitProducerId', 'lose-request').then(() => isKeptBack && keepBack())
+  }
+  keepBack()
+  const struck = setting.proxy.next('EndTxn', 'lose-response')
+  const committing = old.commit([setting.record('2')], setting.at(2))
+  committing.catch(() => undefined)
+  await struck
+  await owner.claim()
+  await owner.commit([setting.record('3')], setting.at(3))
+  isKeptBack = false
+  await assert.rejects(committing, isFenced)
   assert.deepEqual(await setting.values(), ['1', '2', '3'])
   assert.equal(await setting.committedOffset(), 3)
 })
