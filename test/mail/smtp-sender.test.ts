@@ -370,6 +370,9 @@ void describe('what the server can not take', { concurrency: 4 }, () => {
     assert.ok(server.lines.includes('MAIL FROM:<a@example.com> SIZE=100 RET=HDRS ENVID=order+207+2B1'))
     const rcpt = 'RCPT TO:<b+c@example.com> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bc@example.com'
     assert.ok(server.lines.includes(rcpt))
+    await sender.send(mailTo({ envelope: { dsn: { envelopeId: 'order 8', return: null, notify: [] } } }))
+    assert.ok(server.lines.includes('MAIL FROM:<a@example.com> SIZE=100 ENVID=order+208'))
+    assert.ok(server.lines.includes('RCPT TO:<b@example.com>'), 'no report was asked for')
     const poor = await start(t, usual, {}, {}, ['PIPELINING'])
     await poor.sender.send(mailTo({ envelope: { dsn } }))
     assert.ok(poor.server.lines.includes('MAIL FROM:<a@example.com>'))

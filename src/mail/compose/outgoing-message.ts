@@ -48,5 +48,5 @@ export interface OutgoingMessage {
   inReplyTo: string | null
   references: readonly string[]
   priority: Priority | null
-  dsn: EnvelopeDsn | null
+  dsn: EnvelopeDsn
 }

@@ -249,14 +249,12 @@ const checkAttachment = (
   }
 }
 
-const readDsn = ({ id, dsn }: SendRequest): EnvelopeDsn | null =>
-  dsn === null
-    ? null
-    : {
-        envelopeId: envelopeIdOf(id),
-        return: dsn.return === 'FULL' ? 'FULL' : 'HDRS',
-        notify: [...new Set(dsn.notify)],
-      }
+/** The envelope id goes along in any case: by it a bounce is tied to its request (`match-report.ts`). */
+const readDsn = ({ id, dsn }: SendRequest): EnvelopeDsn => ({
+  envelopeId: envelopeIdOf(id),
+  return: dsn === null ? null : dsn.return === 'FULL' ? 'FULL' : 'HDRS',
+  notify: [...new Set(dsn?.notify)],
+})
 
 const sizeOf = (text: string | null): number => (text === null ? 0 : Buffer.byteLength(text))
 

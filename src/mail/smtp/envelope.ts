@@ -13,7 +13,8 @@ export interface EnvelopeRecipient {
 export interface EnvelopeDsn {
   /** What ENVID says, before its encoding; at most 100 printable ASCII characters. */
   envelopeId: string
-  return: 'FULL' | 'HDRS'
+  /** How much a report gives back; null: no report was asked for, the envelope id alone goes along. */
+  return: 'FULL' | 'HDRS' | null
   /** Empty: the server's default. */
   notify: readonly ('NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY')[]
 }
@@ -56,12 +57,13 @@ export const envelopeCommands = (
     for (const { path } of recipients) rcpt.push(`RCPT TO:<${path}>`)
     return { mail: mail.join(' '), rcpt }
   }
-  mail.push(`RET=${dsn.return}`, `ENVID=${toXtext(dsn.envelopeId)}`)
+  if (dsn.return !== null) mail.push(`RET=${dsn.return}`)
+  mail.push(`ENVID=${toXtext(dsn.envelopeId)}`)
   const notify = dsn.notify.length === 0 ? '' : ` NOTIFY=${dsn.notify.join(',')}`
   for (const { path } of recipients) {
     // RFC 3461 4.2: without ORCPT a report may name only the address that a relay made of it. The address type `utf-8`
     // of RFC 6533 needs its own encoding, so an address that is not ASCII goes without.
-    const original = /^[ -~]+$/.test(path) ? ` ORCPT=rfc822;${toXtext(path)}` : ''
+    const original = dsn.return !== null && /^[ -~]+$/.test(path) ? ` ORCPT=rfc822;${toXtext(path)}` : ''
     rcpt.push(`RCPT TO:<${path}>${notify}${original}`)
   }
   return { mail: mail.join(' '), rcpt }

@@ -193,6 +193,7 @@ void describe('what a valid request becomes', () => {
       return: 'HDRS',
       notify: ['FAILURE'],
     })
+    assert.deepEqual(valid({ id: 'order 7' }).dsn, { envelopeId: 'order 7', return: null, notify: [] })
   })
 
   void test('an empty file name is none', () => {
