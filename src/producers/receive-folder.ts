@@ -47,6 +47,10 @@ export interface FolderDependencies {
 }
 
 type Ahead = OneAhead<readonly MessageSummary[], Prepared>
+type Seen = Pick<Look, 'described' | 'indescribable'>
+const nothing: Seen = { described: [], indescribable: [] }
+/** Of a message that is there but that the server does not describe. */
+const undescribed: ErrorCode = 'IMAP_COMMAND_FAILED'
 
 export class FolderReceiver {
   readonly #deps: FolderDependencies
@@ -97,7 +101,7 @@ export class FolderReceiver {
       await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
     }
     // What comes after the last candidate was ruled out by the server.
-    await gate.pass(signal, () => this.#passOver({ described: [], indescribable: [] }, listed.at(-1) ?? 0))
+    await gate.pass(signal, () => this.#passOver(nothing, listed.at(-1) ?? 0))
     emit({ type: 'FolderSynced', account, folder: rule.folder, published: settled, lastUid: this.#current().lastUid })
     return settled
   }
@@ -134,7 +138,7 @@ export class FolderReceiver {
     mailbox: Mailbox,
     prepared: Ahead,
     batch: readonly MessageSummary[],
-    look: Pick<Look, 'described'>,
+    look: Seen,
     signal: AbortSignal,
   ): Promise<number> {
     const { gate } = this.#deps
@@ -151,7 +155,7 @@ export class FolderReceiver {
         throw error
       }
       if (batch.length === 1) {
-        await gate.pass(signal, () => this.#chargeWith(last, error))
+        await gate.pass(signal, () => this.#chargeWith(last, error.code, look))
         if (whose === 'connection') throw error
         return 0
       }
@@ -163,16 +167,15 @@ export class FolderReceiver {
     return settled
   }
 
-  async #publish(
-    prepared: Ahead,
-    batch: readonly MessageSummary[],
-    { described }: Pick<Look, 'described'>,
-  ): Promise<number> {
+  async #publish(prepared: Ahead, batch: readonly MessageSummary[], look: Seen): Promise<number> {
     const { rule, now } = this.#deps
     const { records, published, failed } = await prepared.take(batch)
-    const failures = new Map(failed.map(({ uid, error }) => [uid, error.code]))
     const last = batch.at(-1)?.uid ?? 0
-    const settled = described.filter(({ uid }) => uid > this.#current().lastUid && uid <= last && !failures.has(uid))
+    const { lastUid } = this.#current()
+    const failures = unseen(look, lastUid, last)
+    for (const { uid, error } of failed) failures.set(uid, error.code)
+    const passed = look.described.filter(({ uid }) => uid > lastUid && uid <= last)
+    const settled = [...batch.filter(({ uid }) => uid <= lastUid), ...passed].filter(({ uid }) => !failures.has(uid))
     const next = advance(this.#current(), last, rule.after.action === 'none' ? [] : published, now())
     const retried = batch.reduce(
       (pending, { uid }) => (failures.has(uid) ? pending : settle(pending, uid)),
@@ -195,8 +198,8 @@ export class FolderReceiver {
     }
     if (attempts < mostAttempts) {
       const alone = this.#prepareAhead(mailbox, opened, [])
-      if (summary !== undefined) return this.#settle(mailbox, alone, [summary], { described: [] }, signal)
-      await gate.pass(signal, () => this.#chargeWith(uid, undescribed()))
+      if (summary !== undefined) return this.#settle(mailbox, alone, [summary], nothing, signal)
+      await gate.pass(signal, () => this.#chargeWith(uid, undescribed, nothing))
       return 0
     }
     const error = new PosthornError(reason as ErrorCode, `message ${uid} failed ${attempts} times`, { stage: 'fetch' })
@@ -213,9 +216,9 @@ export class FolderReceiver {
     return 1
   }
 
-  #chargeWith(uid: number, error: PosthornError): Promise<void> {
+  #chargeWith(uid: number, code: ErrorCode, look: Seen): Promise<void> {
     const next = advance(this.#current(), uid, [], this.#deps.now())
-    return this.#commit(this.#charged(next, new Map([[uid, error.code]])))
+    return this.#commit(this.#charged(next, unseen(look, this.#current().lastUid, uid).set(uid, code)))
   }
 
   /** @throws PosthornError the last failure, where so many messages wait that it can't be their own */
@@ -232,15 +235,12 @@ export class FolderReceiver {
   }
 
   /** What was looked at and left out, or ruled out by the server. */
-  async #passOver(
-    { described, indescribable }: Pick<Look, 'described' | 'indescribable'>,
-    last: number,
-  ): Promise<void> {
+  async #passOver(look: Seen, last: number): Promise<void> {
     const { rule, now } = this.#deps
     const current = this.#current()
-    const settled = described.filter(({ uid }) => uid > current.lastUid)
+    const settled = look.described.filter(({ uid }) => uid > current.lastUid)
     const next = last > current.lastUid ? advance(current, last, [], now()) : current
-    const failures = new Map(indescribable.map((uid) => [uid, undescribed().code]))
+    const failures = unseen(look, current.lastUid, last)
     const recent = settled.length === 0 ? next.recent : remember(next.recent, settled, rule.uidValidityChanged)
     if (next === current && failures.size === 0 && !this.#isDirty) return
     await this.#commit(this.#charged({ ...next, recent }, failures))
@@ -295,5 +295,6 @@ export class FolderReceiver {
   }
 }
 
-const undescribed = (): PosthornError =>
-  new PosthornError('IMAP_COMMAND_FAILED', 'the server does not describe the message', { stage: 'fetch' })
+/** What the checkpoint passes over without having seen it, when it moves on to `last`. */
+const unseen = ({ indescribable }: Seen, lastUid: number, last: number): Map<number, ErrorCode> =>
+  new Map(indescribable.filter((uid) => uid > lastUid && uid <= last).map((uid) => [uid, undescribed]))

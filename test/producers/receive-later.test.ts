@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { mail, openFolder } from '../support/folder.ts'
+
+test('a checkpoint that passes over a message that is not described remembers it in the same commit', async (t) => {
+  let isBroken = true
+  const folder = await openFolder(
+    t,
+    {},
+    {
+      script: ({ verb, args }) =>
+        isBroken && verb === 'UID FETCH' && args.includes('HEADER.FIELDS')
+          ? { change: (line) => (line.includes('UID 2 ') ? null : line) }
+          : undefined,
+    },
+  )
+  for (const name of ['a', 'not described', 'c']) folder.server.deliver(mail(name))
+  // The worker dies right after the batch is published.
+  folder.beforeCommit = () => {
+    if (folder.committed.some(({ topic }) => topic === 'inbound')) throw new Error('killed')
+  }
+  await folder.sync().catch(() => undefined)
+  assert.deepEqual(await folder.subjects(), ['a', 'c'])
+  folder.beforeCommit = () => undefined
+  isBroken = false
+  folder.restart()
+  folder.now += 60_000
+  await folder.sync()
+  assert.deepEqual(await folder.subjects(), ['a', 'c', 'not described'])
+})
+
+test('a message that was published at a later try is known again when the server renumbers the folder', async (t) => {
+  let isBroken = true
+  const folder = await openFolder(
+    t,
+    { uidValidityChanged: 'reconcile' },
+    {
+      script: ({ verb, args }) =>
+        isBroken && verb === 'UID FETCH' && args.includes('BODY.PEEK[]')
+          ? { change: (line) => (line.includes('UID 2 ') ? null : line) }
+          : undefined,
+    },
+  )
+  for (const name of ['a', 'later', 'c']) folder.server.deliver(mail(name))
+  await folder.sync()
+  isBroken = false
+  folder.now += 60_000
+  await folder.sync()
+  folder.server.inbox.renumber()
+  await folder.sync()
+  assert.deepEqual(await folder.subjects(), ['a', 'c', 'later'])
+})
