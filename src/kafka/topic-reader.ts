@@ -29,6 +29,7 @@ export interface TopicReaderOptions {
 }
 
 const offsetAttempts = 50
+const joinAttempts = 50
 const offsetPauseMs = 100
 
 /** Records that wait for the reader's user before the broker is asked for no more. */
@@ -78,6 +79,7 @@ export class TopicReader implements AsyncIterable<ConsumedRecord> {
   readonly #starting: Promise<void>
   readonly #onAbort = (): void => this.#finish()
   #isPaused = false
+  #failedJoins = 0
   #isFinished = false
   #closing: Promise<void> | null = null
 
@@ -94,7 +96,7 @@ export class TopicReader implements AsyncIterable<ConsumedRecord> {
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: 500,
       readUncommitted: false,
-      retry: { restartOnFailure: async () => false },
+      retry: { restartOnFailure: async (error) => this.#mayJoinAgain(error) },
     })
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (this.#isAtEnd || options.signal?.aborted === true) this.#finish()
@@ -149,10 +151,14 @@ export class TopicReader implements AsyncIterable<ConsumedRecord> {
     const { topic } = this.#options
     const { GROUP_JOIN, END_BATCH_PROCESS, CRASH } = this.#consumer.events
     this.#consumer.on(GROUP_JOIN, () => {
+      this.#failedJoins = 0
+      if (this.#isPaused) this.#consumer.pause([{ topic }])
       for (const [partition, { next }] of this.#spans) this.#consumer.seek({ topic, partition, offset: String(next) })
     })
     this.#consumer.on(END_BATCH_PROCESS, ({ payload }) => this.#advance(payload.partition, Number(payload.lastOffset)))
-    this.#consumer.on(CRASH, ({ payload }) => this.#fail(payload.error))
+    this.#consumer.on(CRASH, ({ payload }) => {
+      if (!payload.restart) this.#fail(payload.error)
+    })
     try {
       await this.#consumer.connect()
       await this.#consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -166,6 +172,13 @@ export class TopicReader implements AsyncIterable<ConsumedRecord> {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** A broker that has just started is still loading its groups: kafkajs gives up on that at once. */
+  #mayJoinAgain(error: unknown): boolean {
+    const { code, retryable } = classifyKafkaError(error, 'fetch')
+    this.#failedJoins += 1
+    return code === 'KAFKA_FAILED' && retryable && this.#failedJoins < joinAttempts && !this.#isFinished
   }
 
   #push(record: ConsumedRecord): void {

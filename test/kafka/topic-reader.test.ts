@@ -28,8 +28,12 @@ class FakeKafka extends EventEmitter {
     deleteGroups: async (groups: string[]) => this.deletedGroups.push(...groups),
   })
 
-  consumer = () => {
+  /** What kafkajs would do after this crash. */
+  restartsAfter: (error: unknown) => Promise<boolean> = async () => false
+
+  consumer = ({ retry }: { retry: { restartOnFailure: (error: unknown) => Promise<boolean> } }) => {
     this.consumers += 1
+    this.restartsAfter = retry.restartOnFailure
     return {
       events,
       on: (name: string, listener: (event: { payload: unknown }) => void) =>
@@ -181,6 +185,21 @@ describe('TopicReader', () => {
       break
     }
     assert.equal(kafka.deletedGroups.length, 1)
+  })
+
+  it('joins again while the broker still loads its groups, and goes on where it was', async () => {
+    const kafka = new FakeKafka()
+    const reader = await kafka.start()
+    await kafka.deliver(0, [2, 3], 3)
+    const error = Object.assign(new Error('loading'), { name: 'KafkaJSProtocolError', type: 'GROUP_LOAD_IN_PROGRESS' })
+    assert.equal(await kafka.restartsAfter(error), true)
+    kafka.emit(events.CRASH, { error, restart: true })
+    kafka.emit(events.GROUP_JOIN, {})
+    await kafka.deliver(0, [3, 4], 4)
+    assert.deepEqual(await collect(reader), [2, 3, 4])
+    assert.deepEqual(kafka.seeks, ['0@2', '0@4'])
+    const gone = Object.assign(new Error('gone'), { name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' })
+    assert.equal(await kafka.restartsAfter(gone), false)
   })
 
   it('throws what made the consumer crash, also when nobody was reading yet', async () => {
