@@ -7,6 +7,7 @@ import type { AccountConfig, Config, ReceiveRule } from '../config/config.ts'
 import type { Emit } from '../events.ts'
 import type { OutgoingRecord, RecordHeader } from '../kafka/records.ts'
 import type { AttachmentStore } from '../mail/attachment-store.ts'
+import type { AccountTokens } from '../mail/access-tokens.ts'
 import type { AccountConnections } from '../mail/account-connections.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
@@ -89,11 +90,16 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     for (const listener of this.#listeners) listener.start()
   }
 
-  withMailbox<T>(use: (mailbox: Mailbox) => Promise<T>): Promise<T> {
+  async withMailbox<T>(use: (mailbox: Mailbox) => Promise<T>): Promise<T> {
     if (this.#commands !== null) return this.#commands.use(use)
     const [listener] = this.#listeners
     if (listener === undefined) throw new Error('an account without a listener has a connection for commands')
-    return listener.use(use)
+    const { paused = null } = this.#tokens() ?? {}
+    if (paused !== null) throw paused
+    // A command waits inside the gate for a listener that may wait outside it: whoever closes it would wait for both.
+    const waiting = new AbortController()
+    const endWatch = this.#host.gate.onClose(() => waiting.abort())
+    return listener.use(use, waiting.signal).finally(endWatch)
   }
 
   async stop(): Promise<void> {
@@ -114,10 +120,13 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
 
   /** Without a login there is nothing to try: the folder waits, and does not knock. */
   async #connectWhenResumed(signal: AbortSignal): Promise<Mailbox> {
-    const { connections } = this.#deps
-    await connections.accessTokens(this.#account, this.#account.imap?.auth ?? null)?.whenResumed(signal)
+    await this.#tokens()?.whenResumed(signal)
     signal.throwIfAborted()
-    return connections.openMailbox(this.#account)
+    return this.#deps.connections.openMailbox(this.#account)
+  }
+
+  #tokens(): AccountTokens | undefined {
+    return this.#deps.connections.accessTokens(this.#account, this.#account.imap?.auth ?? null)
   }
 
   #receive(rule: ReceiveRule): FolderReceiver {
@@ -179,9 +188,9 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     for (const slice of sliceUids(uids)) {
       for (const batch of planBatches(await mailbox.fetchSummaries(slice), batchBounds)) {
         if (last.length > 0) await this.#host.commit({ records: last, source: null })
-        const { records } = await publisher.prepare(mailbox, uidValidity, batch, headers)
+        const { records, published } = await publisher.prepare(mailbox, uidValidity, batch, headers)
         last = records
-        count += records.length
+        count += published.length
       }
     }
     return { count, records: last }

@@ -140,7 +140,9 @@ export class CommandSettler {
       return await account.withMailbox((mailbox) => runMailboxCommand(mailbox, command, account.settings, memory))
     } catch (cause) {
       const error = toPosthornError(cause, 'command')
-      const isWorthWaiting = error.code === 'INTERNAL' ? attempt < maxUnforeseen : mayWait
+      // What Posthorn itself has let go of says nothing about the server.
+      const mayRepeat = mayWait || error.code === 'STOPPED'
+      const isWorthWaiting = error.code === 'INTERNAL' ? attempt < maxUnforeseen : mayRepeat
       if (error.retryable && isWorthWaiting) throw error
       return { outcome: outcomeOfError('FAILED', error), records: [] }
     }

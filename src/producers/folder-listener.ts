@@ -53,6 +53,8 @@ export class FolderListener {
   readonly #backoff: Backoff
   readonly #loginBackoff: Backoff
   readonly #errands: Errand[] = []
+  /** Why no connection came about, until one does. */
+  #trouble: PosthornError | null = null
   /** Aborted to end the wait that is under way. */
   #wait = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -84,11 +86,18 @@ export class FolderListener {
   async stop(): Promise<void> {
     this.#abort.abort(new Error('the listener is stopped'))
     await this.#running
-    this.#failErrands(new PosthornError('STOPPED', 'the account is let go', { stage: 'stop', retryable: true }))
+    this.#failErrands(letGo())
   }
 
-  /** Runs work on this connection as soon as it has nothing else to do. @throws what `work` throws, or why there is none */
-  use<T>(work: (mailbox: Mailbox) => Promise<T>): Promise<T> {
+  /**
+   * Runs work on this connection as soon as it has nothing else to do.
+   *
+   * @param signal aborted: work that has not begun is not waited for any more
+   * @throws what `work` throws, or why there is no connection; PosthornError `STOPPED`
+   */
+  use<T>(work: (mailbox: Mailbox) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#abort.signal.aborted || signal.aborted) return Promise.reject(letGo())
+    if (this.#trouble !== null) return Promise.reject(this.#trouble)
     return new Promise((resolve, reject) => {
       const run = async (mailbox: Mailbox) => {
         try {
@@ -99,7 +108,14 @@ export class FolderListener {
           if (error.retryable) throw error
         }
       }
-      this.#errands.push({ run, fail: reject })
+      const errand = { run, fail: reject }
+      this.#errands.push(errand)
+      const withdraw = () => {
+        const at = this.#errands.indexOf(errand)
+        if (at >= 0) this.#errands.splice(at, 1)
+        if (at >= 0) reject(letGo())
+      }
+      signal.addEventListener('abort', withdraw, { once: true })
       this.#wait.abort()
     })
   }
@@ -124,13 +140,17 @@ export class FolderListener {
     const connecting = this.#deps.connect(signal)
     // A server may keep it waiting for long; one that comes too late is closed unused.
     connecting.then((mailbox) => (signal.aborted ? mailbox.close() : undefined)).catch(() => undefined)
-    const mailbox = await orAborted(connecting, signal)
+    const mailbox = await orAborted(connecting, signal).catch((cause: unknown) => {
+      throw (this.#trouble = toPosthornError(cause, 'connect'))
+    })
+    this.#trouble = null
     // An aborted wait must not keep a fetch alive that nobody will use.
     const onAbort = () => void mailbox.close()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       while (!signal.aborted) {
-        for (const errand of this.#errands.splice(0)) await errand.run(mailbox)
+        // One that breaks the connection leaves the others in the queue.
+        for (let next = this.#errands.shift(); next !== undefined; next = this.#errands.shift()) await next.run(mailbox)
         for (const folder of this.#folders) await this.#sync(folder, mailbox, signal)
         this.#backoff.reset()
         this.#loginBackoff.reset()
@@ -178,3 +198,6 @@ export class FolderListener {
     this.#deps.emit({ type: 'FolderTrouble', account: this.#deps.account, folder, code, message, retryInMs })
   }
 }
+
+const letGo = (): PosthornError =>
+  new PosthornError('STOPPED', 'the connection is let go, or not waited for', { stage: 'stop', retryable: true })

@@ -7,6 +7,7 @@ export class WorkGate {
   #isClosed = false
   #waiting: (() => void)[] = []
   #emptied: (() => void)[] = []
+  readonly #closeListeners = new Set<() => void>()
 
   /** Runs one step when the gate is open. @throws what the step throws, or the signal's reason */
   async pass<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
@@ -30,8 +31,16 @@ export class WorkGate {
   /** Resolves when nothing is inside. */
   close(): Promise<void> {
     this.#isClosed = true
+    for (const listener of this.#closeListeners) listener()
     if (this.#inside === 0) return Promise.resolve()
     return new Promise((resolve) => this.#emptied.push(resolve))
+  }
+
+  /** Calls back when the gate closes, at once where it is closed. @returns how to end it */
+  onClose(listener: () => void): () => void {
+    this.#closeListeners.add(listener)
+    if (this.#isClosed) listener()
+    return () => void this.#closeListeners.delete(listener)
   }
 
   open(): void {

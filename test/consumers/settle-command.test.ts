@@ -102,6 +102,13 @@ test('an unreachable server is waited for, but not when too much waits already',
   assert.deepEqual([status, error?.code], ['FAILED', 'IMAP_UNREACHABLE'])
 })
 
+test('a command that Posthorn itself let go of is repeated, however much waits', async () => {
+  const { settler, host } = setUp(() =>
+    Promise.reject(new PosthornError('STOPPED', 'no', { stage: 'stop', retryable: true })),
+  )
+  await assert.rejects(settler.settle(await recordOf(commandWith()), host, 1, false), { code: 'STOPPED' })
+})
+
 test('an error that nobody foresaw is tried five times, then told', async () => {
   const { settler, host } = setUp(() => Promise.reject(new TypeError('what?')))
   const record = await recordOf(commandWith())

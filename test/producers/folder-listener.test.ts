@@ -10,6 +10,9 @@ import { ruleWith } from '../support/folder.ts'
 
 const failure = (code: ErrorCode, retryable = true) => new PosthornError(code, 'no', { stage: 'fetch', retryable })
 
+/** Of somebody who waits for as long as it takes. */
+const patient = new AbortController().signal
+
 /** A listener whose connections and syncs do what the test says; pauses are cut to nothing, but told. */
 class Scene extends EventEmitter {
   readonly happened: string[] = []
@@ -167,10 +170,10 @@ test('work that is handed in runs between two syncs on the same connection', asy
   const scene = new Scene(t, ['INBOX'])
   scene.listener.start()
   await scene.reached('wait')
-  assert.equal(await scene.listener.use(async () => 'done'), 'done')
+  assert.equal(await scene.listener.use(async () => 'done', patient), 'done')
   await scene.reached('wait', 2)
   await assert.rejects(
-    scene.listener.use(() => Promise.reject(failure('IMAP_FOLDER_MISSING', false))),
+    scene.listener.use(() => Promise.reject(failure('IMAP_FOLDER_MISSING', false)), patient),
     { code: 'IMAP_FOLDER_MISSING' },
   )
   await scene.reached('wait', 3)
@@ -182,13 +185,41 @@ test('work that is handed in learns why there is no connection, and that the acc
   scene.onConnect = () => {
     throw failure('IMAP_UNREACHABLE')
   }
-  const work = scene.listener.use(async () => 'never')
+  const work = scene.listener.use(async () => 'never', patient)
   scene.listener.start()
   await assert.rejects(work, { code: 'IMAP_UNREACHABLE' })
+  await assert.rejects(
+    scene.listener.use(async () => 'never', patient),
+    { code: 'IMAP_UNREACHABLE' },
+  )
   scene.onConnect = () => undefined
   await scene.reached('wait')
   await scene.listener.stop()
-  const late = scene.listener.use(async () => 'never')
-  await scene.listener.stop()
-  await assert.rejects(late, { code: 'STOPPED' })
+  await assert.rejects(
+    scene.listener.use(async () => 'never', patient),
+    { code: 'STOPPED' },
+  )
+})
+
+test('work that breaks the connection takes no other work with it', async (t) => {
+  const scene = new Scene(t, ['INBOX'])
+  const broken = scene.listener.use(() => Promise.reject(failure('IMAP_CONNECTION_LOST')), patient)
+  const other = scene.listener.use(async () => 'never', patient)
+  const rejected = [broken, other].map((work) => assert.rejects(work, { code: 'IMAP_CONNECTION_LOST' }))
+  scene.listener.start()
+  await Promise.all(rejected)
+})
+
+test('work that has not begun is taken back, and work that has begun goes on', async (t) => {
+  const scene = new Scene(t, ['INBOX'])
+  const waiting = new AbortController()
+  const begun = scene.listener.use(async () => {
+    waiting.abort()
+    return 'done'
+  }, waiting.signal)
+  const notBegun = scene.listener.use(async () => 'never', waiting.signal)
+  const rejected = assert.rejects(notBegun, { code: 'STOPPED' })
+  scene.listener.start()
+  assert.equal(await begun, 'done')
+  await rejected
 })

@@ -59,4 +59,15 @@ describe('WorkGate', () => {
     await assert.rejects(failing, /broken/)
     await gate.close()
   })
+
+  it('tells when it closes, and who asks later that it is closed', async () => {
+    const gate = new WorkGate()
+    const told: string[] = []
+    const end = gate.onClose(() => told.push('ended'))
+    gate.onClose(() => told.push('before'))
+    end()
+    await gate.close()
+    gate.onClose(() => told.push('after'))
+    assert.deepEqual(told, ['before', 'after'])
+  })
 })
