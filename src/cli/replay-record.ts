@@ -3,6 +3,7 @@ import type { MailboxCommandInput } from '../avro/records.ts'
 import type { Config } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import type { ConsumedRecord, OutgoingRecord } from '../kafka/records.ts'
+import { sendStepsTopic } from '../kafka/topic-plan.ts'
 
 export interface Replay {
   topic: string
@@ -54,11 +55,11 @@ export const replayOf = (
     throw impossible('its value was too large to be kept', 'Correct the cause, and publish it again at its source.')
   }
   const [topic = ''] = parts
-  const isSend = topic === topics.sendRequests || retryTopics.includes(topic)
+  const isSend = [topics.sendRequests, sendStepsTopic(topics), ...retryTopics].includes(topic)
   if (!isSend && topic !== topics.commands) {
     throw impossible(`it came from ${topic}, which this configuration does not read`, 'Check kafka.topics.')
   }
-  // A retry begins anew as a request: its history is not in the dead letter.
+  // A retry or a step begins anew as a request: its history is not in the dead letter.
   const to = isSend ? topics.sendRequests : topic
   return { topic: to, key: record.key, content: { bytes: record.value }, headers }
 }

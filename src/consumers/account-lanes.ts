@@ -17,8 +17,8 @@ export interface LaneJob {
 }
 
 export interface LaneOptions<T extends LaneJob> {
-  /** Accounts that may come. */
-  accounts: number
+  /** Accounts that may come now. */
+  accounts: () => number
   /** Most jobs in the lanes that are not slow. */
   records: number
   /** Of an account, shared with its lanes in other partitions. */
@@ -60,17 +60,12 @@ interface Lane<T> {
 export class AccountLanes<T extends LaneJob> {
   readonly #options: LaneOptions<T>
   readonly #lanes = new Map<string, Lane<T>>()
-  readonly #share: Load
   /** Of all lanes that are not slow. */
   readonly #load: Load = { records: 0, bytes: 0 }
   #isHeld = false
 
   constructor(options: LaneOptions<T>) {
     this.#options = options
-    this.#share = {
-      records: Math.max(leastShare.records, options.records / 2 / options.accounts),
-      bytes: Math.max(leastShare.bytes, laneLimits.bytes / 2 / options.accounts),
-    }
   }
 
   /** 1 and more: nothing should be taken for these lanes now. */
@@ -90,7 +85,7 @@ export class AccountLanes<T extends LaneJob> {
 
   /** To be called now and then. @returns what slow lanes had beyond their share, in the order in which it came */
   relieve(): T[] {
-    if (this.#options.accounts < 2) return []
+    if (this.#options.accounts() < 2) return []
     const now = this.#options.now()
     const givenBack: T[] = []
     for (const lane of this.#lanes.values()) {
@@ -137,11 +132,18 @@ export class AccountLanes<T extends LaneJob> {
     await this.#options.run(job)
     lane.movedAt = this.#options.now()
     this.#count(lane, job, -1)
+    // Requests may name any number of accounts, and an account may come and go.
+    if (lane.load.records === 0) this.#lanes.delete(job.account)
     this.#options.onEased()
   }
 
   #isFull({ load }: Lane<T>): boolean {
-    return load.records >= this.#share.records || load.bytes >= this.#share.bytes
+    const { accounts, records } = this.#options
+    const part = 1 / 2 / Math.max(1, accounts())
+    return (
+      load.records >= Math.max(leastShare.records, records * part) ||
+      load.bytes >= Math.max(leastShare.bytes, laneLimits.bytes * part)
+    )
   }
 
   #mark(lane: Lane<T>, isSlow: boolean): void {

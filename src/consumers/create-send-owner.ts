@@ -71,7 +71,7 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
   return {
     createOwner: (context) => {
       const partition = new SendPartition(context, flow, {
-        accounts: accounts.all.filter(({ smtp }) => smtp !== null).length,
+        accounts: () => outboxes.count,
         records: Math.max(laneLimits.records, 2 * concurrency),
         slotsOf,
         inputTopics: sendInputTopics(config),

@@ -28,6 +28,10 @@ export class Outboxes {
     return this.#current.get(account) ?? null
   }
 
+  get count(): number {
+    return this.#current.size
+  }
+
   async close(graceMs: number): Promise<void> {
     this.#endWatch()
     await Promise.all([...this.#all].map((outbox) => outbox.close(graceMs)))

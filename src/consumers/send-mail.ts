@@ -92,8 +92,8 @@ export class SendMail implements SendFlow {
   async #decide(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<SendVerdict | null> {
     const { record, request, history } = job
     const outbox = this.#deps.outbox(request.account)
-    if (outbox === null) return refuse(job, '', unknownAccount(request.account))
     if (history.toSave !== null) return this.#save(job, outbox, history.toSave)
+    if (outbox === null) return refuse(job, '', unknownAccount(request.account))
     const messageId = outbox.messageIdOf(request)
     const knownAs = history.isKnown ? null : log.knownAs(request.id, sourceOf(record))
     if (knownAs !== null) {
@@ -139,7 +139,14 @@ export class SendMail implements SendFlow {
       if (found !== 'absent') return found
     }
     await writeAhead({ records: [log.begin(request.id, source, messageId)], source: null })
-    return this.#conclude(withDoubt(job, false), outbox, messageId, await mail.deliver(), seed)
+    const outcome = await mail.deliver()
+    const verdict = await this.#conclude(withDoubt(job, false), outbox, messageId, outcome, seed)
+    if (verdict === null && outcome.kind === 'retry') {
+      // The process stops and no server has the mail: the next owner must not take it for begun.
+      const before = history.isKnown ? log.answer(request.id, messageId) : log.forget(request.id)
+      await writeAhead({ records: [before], source: null })
+    }
+    return verdict
   }
 
   async #conclude(
@@ -181,6 +188,8 @@ export class SendMail implements SendFlow {
     recipients: readonly RecipientResult[],
     seed: MailSeed,
   ): Promise<SendVerdict | null | 'absent'> {
+    // Somebody has it from before, so that it was sent says nothing about the others.
+    if (recipients.some(({ status }) => status === 'ACCEPTED')) return 'absent'
     try {
       if (!(await outbox.wasSent(messageId))) return 'absent'
       return this.#delivered(job, messageId, acceptUnknown(recipients), seed)
@@ -247,9 +256,10 @@ export class SendMail implements SendFlow {
   }
 
   /** The mail is delivered and has its result: whatever happens here, it is not sent again. */
-  async #save(job: SendJob, outbox: Outbox, seed: MailSeed): Promise<SendVerdict | null> {
+  async #save(job: SendJob, outbox: Outbox | null, seed: MailSeed): Promise<SendVerdict | null> {
     const { now, retry } = this.#deps
     try {
+      if (outbox === null) throw unknownAccount(job.request.account)
       await outbox.save(job.request, seed)
       return { kind: 'saved', error: null, next: null, history: job.history }
     } catch (cause) {

@@ -57,9 +57,12 @@ export class OffsetTracker {
     if (!this.#unsettled.delete(offset)) throw new RangeError(`offset ${offset} is not in flight`)
   }
 
-  /** Runs of the last `committable`: more than `maxRuns` may not fit into a commit. */
+  /**
+   * Runs of the last `committable`: more than `maxRuns` may not fit into a commit. None where nothing is in flight: what an
+   * earlier owner settled further on goes only by accepting more.
+   */
   get runs(): number {
-    return this.#runs
+    return this.#unsettled.size === 0 ? 0 : this.#runs
   }
 
   get inFlight(): number {

@@ -31,11 +31,13 @@ const join = (first: DeliveryOutcome, rest: DeliveryOutcome): DeliveryOutcome =>
   const recipients = first.recipients.map((recipient) => later.get(recipient.address) ?? recipient)
   const isOpen = recipients.some(({ status }) => status === 'DEFERRED')
   const isDelivered = rest.kind !== 'indeterminate' && !isOpen
+  // That the rest could not even be offered (the process stops, nobody is logged in) must not hide what the first has done.
+  const error = rest.recipients.every(({ responseCode }) => responseCode === null) ? first.error : rest.error
   return {
     kind: rest.kind === 'indeterminate' ? 'indeterminate' : isDelivered ? 'delivered' : 'retry',
     recipients,
     serverMessageId: first.serverMessageId,
-    error: recipients.every(({ status }) => status === 'ACCEPTED') ? null : (rest.error ?? first.error),
+    error: recipients.every(({ status }) => status === 'ACCEPTED') ? null : (error ?? first.error),
     accountFailure: rest.accountFailure,
   }
 }

@@ -8,14 +8,17 @@ interface Job extends LaneJob {
 }
 
 /** Jobs of account `stuck` never end, those of others at once. */
-const harness = (accounts: number) => {
+const harness = (configured: number) => {
+  let accounts = configured
   let now = 0
   const done: string[] = []
   const slots = new Map<string, Slots>()
+  const asked: string[] = []
   const lanes = new AccountLanes<Job>({
-    accounts,
+    accounts: () => accounts,
     records: laneLimits.records,
     slotsOf: (account) => {
+      asked.push(account)
       const found = slots.get(account) ?? new Slots(4)
       slots.set(account, found)
       return found
@@ -27,7 +30,8 @@ const harness = (accounts: number) => {
   })
   const push = (account: string, count: number, bytes = 1): boolean[] =>
     Array.from({ length: count }, (_, index) => lanes.push({ account, key: null, bytes, name: `${account}-${index}` }))
-  return { lanes, push, done, pass: (ms: number) => void (now += ms) }
+  const pass = (ms: number): void => void (now += ms)
+  return { lanes, push, done, asked, pass, configure: (count: number) => void (accounts = count) }
 }
 
 describe('AccountLanes', () => {
@@ -72,6 +76,23 @@ describe('AccountLanes', () => {
     pass(patienceMs * 10)
     assert.deepEqual(lanes.relieve(), [])
     assert.ok(lanes.fullness >= 1)
+  })
+
+  it('lets nobody be held up by the only account there was, once there is another', () => {
+    const { lanes, push, pass, configure } = harness(1)
+    push('stuck', laneLimits.records)
+    pass(patienceMs + 1)
+    configure(2)
+    assert.ok(lanes.relieve().length > 0)
+    assert.equal(lanes.fullness, 0)
+  })
+
+  it('keeps nothing of an account that has nothing to do', async () => {
+    const { push, asked } = harness(2)
+    push('free', 2)
+    await new Promise(setImmediate)
+    push('free', 1)
+    assert.deepEqual(asked, ['free', 'free'])
   })
 
   it('does not take a lane for slow that stood empty for long', () => {

@@ -1,131 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { RecipientResult, SendRequest } from '../../src/avro/records.ts'
-import type { Outbox } from '../../src/consumers/outbox.ts'
-import { RequestLog } from '../../src/consumers/request-log.ts'
-import { firstHistory, readHistory, type SendHistory } from '../../src/consumers/send-history.ts'
-import { SendMail } from '../../src/consumers/send-mail.ts'
-import { VerdictWriter } from '../../src/consumers/send-verdict.ts'
-import { PosthornError } from '../../src/errors.ts'
-import type { PosthornEvent } from '../../src/events.ts'
-import type { ConsumedRecord } from '../../src/kafka/records.ts'
-import type { Settlement } from '../../src/kafka/settlement-batcher.ts'
-import type { DeliveryOutcome } from '../../src/mail/smtp-outcome.ts'
-import { codec } from '../support/kafka.ts'
+import type { RequestLog } from '../../src/consumers/request-log.ts'
 import { sendRequest } from '../support/send-request.ts'
-
-const topics = {
-  sendRequests: 'mail.send.requests',
-  sendResults: 'mail.send.results',
-  deadLetters: 'mail.dead-letters',
-}
-const tiers = [
-  { label: '1m', delayMs: 60_000, topic: 'retries.1m' },
-  { label: '1h', delayMs: 3_600_000, topic: 'retries.1h' },
-]
-const startedAt = 1_000_000_000
-
-const to = (address: string, status: RecipientResult['status'], responseCode: number | null = null) => ({
-  address,
-  status,
-  responseCode,
-  enhancedCode: null,
-  response: null,
-})
-const failure = (code: PosthornError['code'], retryable = true) =>
-  new PosthornError(code, 'it failed', { stage: 'reply', retryable })
-const outcome = (kind: DeliveryOutcome['kind'], recipients: RecipientResult[], error = failure('SMTP_DEFERRED')) => ({
-  kind,
-  recipients,
-  serverMessageId: null,
-  error: kind === 'delivered' ? null : error,
-  accountFailure: false,
-})
-
-interface Given {
-  request?: Partial<SendRequest>
-  history?: Partial<SendHistory>
-  outbox?: Partial<Outbox> | null
-  outcome?: DeliveryOutcome
-  log?: (log: RequestLog) => void
-  record?: Partial<ConsumedRecord>
-}
-
-const accepted = outcome('delivered', [to('ann@example.com', 'ACCEPTED', 250)])
-
-const settle = async ({ request, history, outbox = {}, outcome: answer = accepted, log, record: place }: Given) => {
-  const events: PosthornEvent[] = []
-  const calls: string[] = []
-  const except: string[][] = []
-  const fake: Outbox = {
-    isPaused: false,
-    messageIdOf: () => '<m@x>',
-    validate: () => undefined,
-    prepare: async (_, settled) => {
-      except.push([...settled])
-      return {
-        recipients: [to('ann@example.com', 'DEFERRED')],
-        deliver: async () => {
-          calls.push('deliver')
-          return answer
-        },
-      }
-    },
-    wasSent: async () => {
-      calls.push('look')
-      return false
-    },
-    save: async () => void calls.push('save'),
-    ...outbox,
-  }
-  const now = () => startedAt
-  const flow = new SendMail({
-    codec,
-    verdicts: new VerdictWriter({ codec, topics, emit: (event) => events.push(event), now }),
-    outbox: () => (outbox === null ? null : fake),
-    sendRequestsTopic: topics.sendRequests,
-    partitionCount: 4,
-    retry: { tiers, maxAgeMs: 86_400_000 },
-    now,
-    randomToken: () => 'token',
-  })
-  const requestLog = new RequestLog({ stateTopic: 'state', partition: 0, windowMs: 1_000, maxIds: 10, now })
-  log?.(requestLog)
-  const record: ConsumedRecord = {
-    topic: topics.sendRequests,
-    partition: 0,
-    offset: 5,
-    timestamp: startedAt - 10,
-    key: Buffer.from('k'),
-    value: await codec.encode('SendRequest', sendRequest(request), topics.sendRequests),
-    headers: [],
-    ...place,
-  }
-  const job = { record, request: sendRequest(request), history: { ...firstHistory(record), ...history } }
-  const ahead: Settlement[] = []
-  const settlement = await flow.settle(job, requestLog, async (one) => {
-    calls.push('begin')
-    ahead.push(one)
-  })
-  const records = settlement?.records ?? []
-  const [result] = records.filter(({ topic }) => topic === topics.sendResults)
-  return {
-    flow,
-    job,
-    settlement,
-    calls,
-    except,
-    ahead,
-    events,
-    records,
-    topics: records.map(({ topic }) => topic),
-    result: result === undefined ? null : await codec.decode('SendResult', result.value),
-    next: records.find(({ topic }) => topic.startsWith('retries') || topic.endsWith('.steps')) ?? null,
-  }
-}
-
-const historyOf = (record: { headers?: ConsumedRecord['headers'] } | null) =>
-  readHistory({ headers: record?.headers ?? [] } as unknown as ConsumedRecord)
+import { topics, startedAt, to, failure, outcome, settle, historyOf } from '../support/settle-send.ts'
 
 describe('SendMail', () => {
   it('settles a delivered mail with one result, its entry in the log, and its offset', async () => {
@@ -226,6 +103,17 @@ describe('SendMail', () => {
     assert.deepEqual([unseen.result?.error?.code, historyOf(unseen.next)?.isInDoubt], ['IMAP_UNREACHABLE', true])
   })
 
+  it('takes no mail in the sent folder as a proof for one recipient where another has it from before', async () => {
+    const unknown = outcome('indeterminate', [to('ann@example.com', 'DEFERRED', 250)], failure('SMTP_OUTCOME_UNKNOWN'))
+    const { result, calls } = await settle({
+      outcome: unknown,
+      request: { delivery: 'VERIFY' },
+      history: { isKnown: true, recipients: [to('bob@example.com', 'ACCEPTED', 250)] },
+      outbox: { wasSent: async () => true },
+    })
+    assert.deepEqual([result?.status, calls], ['DEFERRED', ['begin', 'deliver']])
+  })
+
   it('never repeats what an earlier worker began under AT_MOST_ONCE, and looks first under VERIFY', async () => {
     const replayed = (log: RequestLog) => {
       const { key, value } = log.begin('r-1', `${topics.sendRequests}/0/5`, '<m@x>')
@@ -249,6 +137,27 @@ describe('SendMail', () => {
     assert.equal((await settle({ outcome: cut })).settlement, null)
   })
 
+  it('takes back that a delivery began when the stop cut it off before anything was sent', async () => {
+    const cut = outcome('retry', [to('ann@example.com', 'DEFERRED')], failure('STOPPED'))
+    for (const delivery of ['AT_MOST_ONCE', 'VERIFY'] as const) {
+      const { settlement, ahead } = await settle({ outcome: cut, request: { delivery } })
+      assert.equal(settlement, null)
+      assert.deepEqual(
+        ahead.map(({ records: [record], source }) => [record?.key, record?.value === null, source]),
+        [
+          ['request:r-1', false, null],
+          ['request:r-1', true, null],
+        ],
+      )
+    }
+    const known = await settle({ outcome: cut, request: { delivery: 'AT_MOST_ONCE' }, history: { isKnown: true } })
+    assert.match(String(known.ahead[1]?.records[0]?.value), /"kind":"answered"/, 'its copies stay duplicates')
+    const doubt = outcome('indeterminate', [to('ann@example.com', 'DEFERRED', 250)], failure('SMTP_OUTCOME_UNKNOWN'))
+    const wasSent = () => Promise.reject(failure('STOPPED'))
+    const unseen = await settle({ outcome: doubt, request: { delivery: 'VERIFY' }, outbox: { wasSent } })
+    assert.deepEqual([unseen.settlement, unseen.ahead.length], [null, 1], 'what may have been sent stays begun')
+  })
+
   it('saves a delivered mail in a step of its own, which never sends and leaves no result', async () => {
     const { next, result } = await settle({ request: { saveToFolder: 'Sent' } })
     assert.equal(result?.status, 'DELIVERED')
@@ -264,6 +173,8 @@ describe('SendMail', () => {
       unsaved.events.map((event) => [event.type, 'code' in event ? event.code : null]),
       [['MailNotSaved', 'IMAP_UNREACHABLE']],
     )
+    const gone = await settle({ history, request: { saveToFolder: 'Sent' }, outbox: null })
+    assert.deepEqual([gone.result, gone.topics], [null, ['retries.1m']], 'its account has gone; it has its result')
   })
 
   it('waits for sendAt in a retry topic without a result, validated and known, and never sends too early', async () => {

@@ -30,6 +30,16 @@ describe('OffsetTracker', () => {
     )
   })
 
+  it('counts no runs where nothing is in flight: only accepting more makes those of an earlier owner fewer', () => {
+    const settled = Array.from({ length: 400 }, (_, index) => [2 * index + 1, 2 * index + 1] as const)
+    const tracker = new OffsetTracker({ offset: 0, settled })
+    tracker.accept(0)
+    tracker.committable()
+    assert.equal(tracker.runs, 400)
+    tracker.settle(0)
+    assert.equal(tracker.runs, 0)
+  })
+
   it('throws when an offset is settled twice', () => {
     const tracker = fresh()
     tracker.accept(0)

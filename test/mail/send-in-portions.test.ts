@@ -47,6 +47,22 @@ describe('a mail to more recipients than a server takes at once', { concurrency:
     assert.deepEqual([outcome.kind, grey.count('MAIL')], ['retry', 1])
   })
 
+  void it('does not hide who has it when the rest can not even be offered', async (t) => {
+    const server = await startScriptServer(t, { script: atMost(1, '452 4.5.3 too many') })
+    const sender = new SmtpSender(senderOptions(server.port), senderDependencies())
+    const mail = mailTo({ to: ['a@x.example', 'b@x.example'] })
+    const outcome = await sendInPortions(mail, async (portion) => {
+      const answer = await sender.send(portion)
+      await sender.close({ graceMs: 0 })
+      return answer
+    })
+    assert.deepEqual([outcome.kind, outcome.error?.code], ['retry', 'SMTP_DEFERRED'])
+    assert.deepEqual(
+      outcome.recipients.map(({ status }) => status),
+      ['ACCEPTED', 'DEFERRED'],
+    )
+  })
+
   void it('is in doubt for those only whose portion is', async (t) => {
     let dots = 0
     const limited = atMost(1, '452 4.5.3 too many')
