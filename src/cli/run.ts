@@ -44,8 +44,16 @@ export const registerRun: Register = (program, context) => {
       const config = context.config()
       const log = pino({ level: context.options.debug === true ? 'debug' : 'info', base: null }, stderr)
       const emit = logEvents(log)
+      const reload = (posthorn: Awaited<ReturnType<typeof context.startPosthorn>>): void => {
+        try {
+          void posthorn.reload(context.readConfig())
+        } catch (error) {
+          const { code, message, action } = toPosthornError(error, 'configure')
+          emit({ type: 'ConfigRejected', code, message, action })
+        }
+      }
       const work = async (): Promise<void> => {
-        const posthorn = await context.startPosthorn(config, {
+        const starting = context.startPosthorn(config, {
           roles,
           emit,
           // What matters comes as an event.
@@ -54,14 +62,9 @@ export const registerRun: Register = (program, context) => {
           now,
           random: Math.random,
         })
-        context.io.onReload(() => {
-          try {
-            void posthorn.reload(context.readConfig())
-          } catch (error) {
-            const { code, message, action } = toPosthornError(error, 'configure')
-            emit({ type: 'ConfigRejected', code, message, action })
-          }
-        })
+        // A signal that nobody listens to would end the process, also one that comes while it starts.
+        context.io.onReload(() => void starting.then(reload, () => undefined))
+        const posthorn = await starting
         if (!signal.aborted) await once(signal, 'abort')
         await posthorn.stop()
       }

@@ -11,7 +11,7 @@ import type { Mailbox } from '../mail/mailbox.ts'
 import { everyMessage, type MessageSelector } from '../mail/match-message.ts'
 import { fromRanges, toRanges } from '../producers/checkpoint.ts'
 import { fingerprintOf } from '../producers/renumbering.ts'
-import { findMatching, sliceUids } from '../producers/select-messages.ts'
+import { findByMessageId, findMatching, sliceUids } from '../producers/select-messages.ts'
 
 export interface CommandPlan {
   uidValidity: number
@@ -128,7 +128,7 @@ const findDestination = async (
   })
 }
 
-/** Message-IDs are written with their angle brackets (RFC 5322 3.6.4); without them SEARCH would find parts of others. */
+/** Message-IDs are written with their angle brackets (RFC 5322 3.6.4). */
 const bracketed = (messageId: string): string => (messageId.startsWith('<') ? messageId : `<${messageId}>`)
 
 const findTargets = async (
@@ -139,7 +139,7 @@ const findTargets = async (
     const uids = new Set<number>()
     let missing = 0
     for (const messageId of new Set(target.messageIds.map(bracketed))) {
-      const found = await mailbox.searchUids({ messageId }, 1)
+      const found = await findByMessageId(mailbox, messageId)
       if (found.length === 0) missing += 1
       for (const uid of found) uids.add(uid)
     }

@@ -75,6 +75,7 @@ export class CommandSettler {
       account = this.#check(command, record, host)
     } catch (cause) {
       const error = toPosthornError(cause, 'validate')
+      if (error.retryable) throw error
       const result = await this.#result(command, record, { outcome: outcomeOfError('REJECTED', error), records: [] })
       return { records: [...result, this.#deadLetter(record, error)], source }
     }
@@ -100,7 +101,7 @@ export class CommandSettler {
     return { topic: this.#deps.topics.checkpoints, partition, key: planKey(offset), value }
   }
 
-  /** @returns null: it belongs to another partition */
+  /** @returns null: it belongs to another partition. @throws PosthornError retryable: a reload is still at it */
   #check(command: MailboxCommand, record: ConsumedRecord, host: MailboxHost): CommandAccount | null {
     validateCommand(command)
     const { isKnown, partitionOf, account } = this.#deps
@@ -113,6 +114,9 @@ export class CommandSettler {
     }
     const owned = account(command.account)
     if (owned !== null) return owned
+    if (partitionOf(command.account) === host.partition) {
+      throw new PosthornError('STOPPED', `account ${name} is not taken up yet`, { stage: 'validate', retryable: true })
+    }
     if (!record.headers.some(({ name: header }) => header === forwardedHeader)) return null
     const message = `the record is in partition ${host.partition}, but account ${name} belongs to partition ${partitionOf(command.account)}`
     throw new PosthornError('COMMAND_INVALID', message, {

@@ -69,6 +69,16 @@ export const findMatching = async (
   return found.sort((a, b) => a - b)
 }
 
+/** @param messageId as it is published: with angle brackets, which the message itself may lack */
+export const findByMessageId = async (mailbox: Mailbox, messageId: string): Promise<number[]> => {
+  // SEARCH takes it in any case and finds parts of other ids.
+  const found = await mailbox.searchUids({ messageId: messageId.replaceAll(/^<|>$/g, '') }, 1)
+  const summaries = found.length === 0 ? [] : await mailbox.fetchSummaries(found)
+  return summaries
+    .filter(({ header }) => parseMessage(header, defaultParseLimits).message.messageId === messageId)
+    .map(({ uid }) => uid)
+}
+
 /** Up to `firstSightUid` the `start` rule decides as well. */
 const atFirstSight = ({ start }: ReceiveRule): MessageSelector => ({
   ...everyMessage,

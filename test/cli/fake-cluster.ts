@@ -158,6 +158,7 @@ export interface RunOptions {
   stdin?: string
   isTerminal?: boolean
   signal?: AbortSignal
+  onReload?: (listener: () => void) => void
 }
 
 class Collector extends Writable {
@@ -185,7 +186,7 @@ export const runOn = async (argv: string[], options: RunOptions = {}): Promise<C
       stdout,
       stderr,
       signal: options.signal ?? new AbortController().signal,
-      onReload: () => undefined,
+      onReload: options.onReload ?? (() => undefined),
       createId: () => `id-${(ids += 1)}`,
       now: () => 1_700_000_000_000,
     },

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { PosthornError } from '../../src/errors.ts'
 import type { PosthornOptions } from '../../src/main.ts'
 import { FakeCluster, runOn } from './fake-cluster.ts'
@@ -76,6 +77,25 @@ describe('posthorn run', () => {
     const { code, stderr } = await runOn(argv, { cluster, signal: abort.signal })
     assert.equal(code, 0, stderr)
     assert.doesNotMatch(stderr, /enough/)
+  })
+
+  it('takes over a configuration that changes while it starts, once it runs', async (t) => {
+    const cluster = new FakeCluster()
+    const abort = new AbortController()
+    let tellChange = (): void => assert.fail('nobody listens')
+    cluster.startPosthorn = async () => {
+      await turn()
+      tellChange()
+      return { reload: async () => abort.abort(), stop: async () => undefined }
+    }
+    const onReload = (listener: () => void) => (tellChange = listener)
+    const { code, stderr } = await runOn(['run', '--config', await configure(t)], {
+      cluster,
+      signal: abort.signal,
+      onReload,
+    })
+    assert.equal(code, 0, stderr)
+    assert.equal(abort.signal.aborted, true)
   })
 
   it('says why it cannot start', async (t) => {

@@ -119,9 +119,16 @@ test('archiving prefers the configured folder, and says what is wrong where ther
 
 test('messages are found by Message-ID with or without brackets, never by a part of another', async (t) => {
   const account = await openAccount(t, 12)
-  const outcome = await account.run({ toFolder: 'Done', target: { messageIds: ['m1@x', '<m2@x>', '<m99@x>'] } })
-  assert.deepEqual([outcome.status, outcome.changed], ['PARTIAL', 2])
-  assert.deepEqual(account.subjects('Done'), ['s1', 's2'])
+  for (const [id, subject] of [
+    ['<am1@x>', 'longer'],
+    ['<M1@x>', 'other case'],
+    ['bare@x', 'bare'],
+  ])
+    account.server.deliver(`Message-ID: ${id}\r\n${mail(subject ?? '')}`)
+  const messageIds = ['m1@x', '<m2@x>', '<m99@x>', '<bare@x>']
+  const outcome = await account.run({ toFolder: 'Done', target: { messageIds } })
+  assert.deepEqual([outcome.status, outcome.changed], ['PARTIAL', 3])
+  assert.deepEqual(account.subjects('Done'), ['s1', 's2', 'bare'])
 })
 
 test('a filter decides exactly, whatever the server finds', async (t) => {

@@ -53,7 +53,7 @@ const setUp = (withMailbox: () => Promise<never>) => {
     topics: topics as TopicsConfig,
     isKnown: (name) => name !== 'unknown',
     account: (name) => (name === 'mine' ? account : null),
-    partitionOf: (name) => (name === 'mine' ? 0 : 3),
+    partitionOf: (name) => (name === 'theirs' ? 3 : 0),
     emit: () => undefined,
     now: () => 1,
   })
@@ -79,6 +79,12 @@ test('a command in the wrong partition is passed on once, unchanged, with its tr
     ['results', 'dead'],
     'a loop is refused',
   )
+})
+
+test('a command of an account that a reload is about to take up waits for it', async () => {
+  const { settler, host } = setUp(unreachable)
+  const record = await recordOf(commandWith({ account: 'new' }))
+  await assert.rejects(settler.settle(record, host, 1, true), { code: 'STOPPED', retryable: true })
 })
 
 test('an invalid command is a dead letter with a REJECTED result, both with the trace', async () => {

@@ -113,7 +113,9 @@ export class ScriptFolder {
         case 'HEADER': {
           const [name, value] = [next().toLowerCase(), next()]
           keep(({ raw }) =>
-            headerLines(raw).some((line) => line.toLowerCase().startsWith(`${name}:`) && line.includes(value)),
+            headerLines(raw).some(
+              (line) => line.toLowerCase().startsWith(`${name}:`) && line.toLowerCase().includes(value.toLowerCase()),
+            ),
           )
           break
         }
