@@ -81,9 +81,11 @@ void describe('a token that expires between two mails', { concurrency: 3 }, () =
     const sender = new SmtpSender(options, senderDependencies({ accessTokens: tokens }))
     t.after(() => sender.close({ graceMs: 0 }))
     async function* content(): AsyncGenerator<Buffer> {
-      for (let piece = 0; piece < 500; piece += 1) {
+      const isFirst = tokens.invalidated.length === 0
+      // The first time more than the system takes ahead of the server.
+      for (let piece = 0; piece < (isFirst ? 500 : 2); piece += 1) {
         // Between the login and the loss its time has come.
-        if (piece === 1 && tokens.invalidated.length === 0) tokens.invalidate('tok-1')
+        if (piece === 1 && isFirst) tokens.invalidate('tok-1')
         yield Buffer.alloc(60_000, 'x\r\n')
       }
     }
