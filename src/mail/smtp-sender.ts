@@ -61,6 +61,7 @@ export class SmtpSender {
   readonly #idleTimers = new Map<SmtpSession, NodeJS.Timeout>()
   readonly #abort = new AbortController()
   #connecting = 0
+  /** Why no connection is tried before `#retryAt`; null: none has failed yet. */
   #failure: PosthornError | null = null
   /** Why the server refuses the account; null: it does not. */
   #refusal: PosthornError | null = null
@@ -177,10 +178,7 @@ export class SmtpSender {
   }
 
   #onIdle(session: SmtpSession): void {
-    if (session.settled > 0 && this.#refusal === null) {
-      this.#backoff.reset()
-      this.#failure = null
-    }
+    if (session.settled > 0 && this.#refusal === null) this.#backoff.reset()
     if (this.#isWorn(session)) {
       void session.quit()
       return this.#dispatch()

@@ -291,6 +291,23 @@ void describe('an account in trouble', { concurrency: 4 }, () => {
     assert.deepEqual(kinds(await sendMany(sender, 30)), ['delivered'])
     assert.ok(server.connections < 10)
   })
+
+  void test('the refusal of a second connection is what a mail is told when the first has served its time', async (t) => {
+    const onTrouble = mock.fn<() => void>()
+    const troubled = new Promise<void>((resolve) => onTrouble.mock.mockImplementation(resolve))
+    const { sender } = await start(
+      t,
+      ({ step, connection }) =>
+        step === 'CONNECT' && connection > 1 ? { reply: '421 4.7.0 too many connections', thenDrop: true } : undefined,
+      { connections: 2, messagesPerConnection: 4 },
+      { now: () => 1_000_000, onTrouble },
+    )
+    await sender.send(mailTo())
+    await Promise.all([sendMany(sender, 2), troubled])
+    assert.equal((await sender.send(mailTo())).kind, 'delivered')
+    const { kind, error } = await sender.send(mailTo())
+    assert.deepEqual([kind, error?.code], ['retry', 'SMTP_DEFERRED'])
+  })
 })
 
 void describe('rate and stop', { concurrency: 4 }, () => {
