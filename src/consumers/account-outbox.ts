@@ -38,6 +38,10 @@ export class AccountOutbox implements Outbox {
   readonly #tokens: AccountTokens | undefined
   /** Null: the account has no mailbox, and its requests can't need one. */
   readonly #sent: SentMail | null
+  /** The server refuses the account, and that has been told. */
+  #isRefused = false
+  #isReplaced = false
+  readonly #tellResumed: () => void
 
   constructor(account: AccountConfig, smtp: SmtpConfig, deps: OutboxDependencies) {
     const { config, store, connections, emit, now, random, verifyPatienceMs } = deps
@@ -64,10 +68,17 @@ export class AccountOutbox implements Outbox {
         // A pause has been told of, and lasts.
         if (!this.isPaused) emit({ type: 'SmtpTrouble', account: name, code, message, action, retryInMs })
       },
-      onRefused: ({ code, message, action }, retryInMs) =>
-        emit({ type: 'AccountPaused', account: name, code, message, action, retryInMs }),
-      onAccepted: () => emit({ type: 'AccountResumed', account: name }),
+      onRefused: ({ code, message, action }, retryInMs) => {
+        if (this.#isReplaced) return
+        this.#isRefused = true
+        emit({ type: 'AccountPaused', account: name, code, message, action, retryInMs })
+      },
+      onAccepted: () => this.#tellResumed(),
     })
+    this.#tellResumed = () => {
+      if (this.#isRefused) emit({ type: 'AccountResumed', account: name })
+      this.#isRefused = false
+    }
     const patience = verifyPatienceMs === undefined ? {} : { patienceMs: verifyPatienceMs }
     const connect = () => connections.openMailbox(account)
     this.#sent = imap === null ? null : new SentMail({ sentFolder, connect, now, ...patience })
@@ -107,6 +118,12 @@ export class AccountOutbox implements Outbox {
       for await (const piece of mail) pieces.push(piece)
       return Buffer.concat(pieces)
     })
+  }
+
+  /** The account is configured otherwise now: whatever it was refused for no longer counts. */
+  replaced(): void {
+    this.#isReplaced = true
+    this.#tellResumed()
   }
 
   async close(graceMs: number): Promise<void> {

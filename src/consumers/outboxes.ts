@@ -39,6 +39,7 @@ export class Outboxes {
 
   #change({ name, before, after }: AccountChange): void {
     if (sameSettings(sendingSide(before), sendingSide(after))) return
+    this.#current.get(name)?.replaced()
     this.#current.delete(name)
     if (after !== null) this.#open(after)
   }
