@@ -38,6 +38,8 @@ export interface TopicPlan {
   group: 'send' | 'mailbox' | null
   /** Largest record batch in bytes (`max.message.bytes`) of a new topic. */
   maxMessageBytes: number
+  /** How long a new topic keeps a record at least, milliseconds (`retention.ms`). Null: the broker's default. */
+  retentionMs: number | null
 }
 
 export interface ExistingTopic {
@@ -82,6 +84,11 @@ const any = ['delete', 'compact', 'compact,delete'] as const
 const wouldDropRecords = 'compaction would drop records that share a key'
 const wouldForget = 'deletion by age would drop entries that still count'
 
+const weekMs = 7 * 24 * 60 * 60_000
+
+/** For topics in which something waits: a broker's default may be hours, and what it drops is lost mail or known ids. */
+const keptFor = (neededMs: number): number => Math.max(weekMs, 2 * neededMs)
+
 /** @returns one plan for each topic, no two with the same name */
 export const planTopics = ({
   kafka: { topics },
@@ -99,10 +106,16 @@ export const planTopics = ({
     cleanupReason: wouldDropRecords,
     group: null,
     maxMessageBytes: mebibyte,
+    retentionMs: null,
     ...rest,
   })
   const lasting = { cleanup: 'compact', suitableCleanups: lastingOnly, cleanupReason: wouldForget } as const
-  const retry = { group: 'send', maxMessageBytes: requestBytes + headroomBytes } as const
+  const longestWaitMs = Math.max(...send.retry.tiers.map(({ delayMs }) => delayMs))
+  const retry = {
+    group: 'send',
+    maxMessageBytes: requestBytes + headroomBytes,
+    retentionMs: keptFor(longestWaitMs),
+  } as const
   return [
     plan('sendRequests', topics.sendRequests, { group: 'send', maxMessageBytes: requestBytes }),
     ...send.retry.tiers.map(({ topic }) => plan('sendRetries', topic, retry)),
@@ -112,6 +125,7 @@ export const planTopics = ({
       cleanup: 'compact,delete',
       suitableCleanups: ['compact', 'compact,delete'],
       cleanupReason: 'without compaction it grows without end',
+      retentionMs: keptFor(Math.max(send.dedupeWindowMs, send.retry.maxAgeMs)),
     }),
     plan('sendResults', topics.sendResults, { suitableCleanups: any, maxMessageBytes: resultBytes }),
     plan('inbound', topics.inbound, {

@@ -75,7 +75,14 @@ export const countPartitions = async (admin: TopicAdmin, topic: string): Promise
   throw new PosthornError('KAFKA_TOPIC_UNSUITABLE', `topic ${topic} has gone`, { stage: 'start', retryable: true })
 }
 
-const toTopicConfig = ({ name, partitions, replication, cleanup, maxMessageBytes }: TopicPlan): ITopicConfig => ({
+const toTopicConfig = ({
+  name,
+  partitions,
+  replication,
+  cleanup,
+  maxMessageBytes,
+  ...plan
+}: TopicPlan): ITopicConfig => ({
   topic: name,
   numPartitions: partitions,
   // -1: the broker's default (KIP-464).
@@ -83,6 +90,7 @@ const toTopicConfig = ({ name, partitions, replication, cleanup, maxMessageBytes
   configEntries: [
     { name: 'cleanup.policy', value: cleanup },
     { name: 'max.message.bytes', value: String(maxMessageBytes) },
+    ...(plan.retentionMs === null ? [] : [{ name: 'retention.ms', value: String(plan.retentionMs) }]),
     ...(replication !== null && replication >= replicationForTwoInsync
       ? [{ name: 'min.insync.replicas', value: '2' }]
       : []),

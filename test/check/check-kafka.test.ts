@@ -15,6 +15,7 @@ const plan = (name: string, cleanup: 'delete' | 'compact'): TopicPlan => ({
   cleanupReason: 'it would not do',
   group: null,
   maxMessageBytes: 1,
+  retentionMs: null,
 })
 
 /** Topics with one partition and these policies. */

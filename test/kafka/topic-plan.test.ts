@@ -27,7 +27,7 @@ const tiers = ['1m', '1h'].map((label) => ({ label, delayMs: 60_000, topic: `mai
 const planWith = (grant: string) =>
   planTopics({
     kafka: { topics },
-    send: { retry: { tiers } },
+    send: { retry: { tiers, maxAgeMs: 86_400_000 }, dedupeWindowMs: 30 * 86_400_000 },
     limits: { maxInlineBodyBytes: 262_144 },
     accounts: { a: { smtp: null, imap: { auth: { method: 'oauth2', oauth2: { grant } } } } },
   } as unknown as Parameters<typeof planTopics>[0])
@@ -56,6 +56,14 @@ const existing = (name: string, changes: Partial<ExistingTopic> = {}): [string, 
 const problemsWith = (...found: [string, ExistingTopic][]) => findTopicProblems(plans, new Map(found))
 
 describe('planTopics', () => {
+  it('keeps what waits, and the ids that count, longer than they are needed', () => {
+    const days = (name: string) => (planOf(name).retentionMs ?? 0) / 86_400_000
+    assert.equal(days('mail.send.state'), 60)
+    assert.equal(days('mail.send.steps'), 7)
+    assert.equal(days('mail.send.retries.1h'), 7)
+    assert.equal(planOf('mail.send.requests').retentionMs, null)
+  })
+
   it('plans every topic of the contract once, and one for each retry tier', () => {
     assert.deepEqual(
       plans.map(({ role, name }) => `${role} ${name}`),

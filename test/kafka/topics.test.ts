@@ -83,6 +83,7 @@ const plan = (changes: Partial<TopicPlan>): TopicPlan => ({
   cleanupReason: 'it would drop records',
   group: 'mailbox',
   maxMessageBytes: 1_048_576,
+  retentionMs: null,
   ...changes,
 })
 const commands = plan({})
@@ -110,6 +111,12 @@ describe('ensureTopics', () => {
     assert.deepEqual(made.config, { 'cleanup.policy': 'compact', 'max.message.bytes': '1048576' })
     assert.deepEqual(await ensureTopics(admin.port, [commands, checkpoints]), [])
     assert.equal(admin.createCalls.length, 1)
+  })
+
+  it('says how long a topic keeps its records where that is not left to the broker', async () => {
+    const admin = new FakeAdmin()
+    await ensureTopics(admin.port, [plan({ retentionMs: 60_000 })])
+    assert.equal(admin.topics.get('commands')?.config['retention.ms'], '60000')
   })
 
   it('asks for two in-sync replicas only from three replicas on', async () => {
