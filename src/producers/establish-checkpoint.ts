@@ -1,8 +1,10 @@
 /** Where a folder begins: at first sight, and when the server has renumbered it. Reads only; nothing is committed here. */
 import type { Checkpoint } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
+import { toPosthornError } from '../errors.ts'
 import type { Mailbox, OpenFolder } from '../mail/mailbox.ts'
 import { firstCheckpoint, toRanges } from './checkpoint.ts'
+import { blame } from './pending-messages.ts'
 import { isKnown, mostRemembered, remember, whatIsKnown, type Known } from './renumbering.ts'
 import { sliceUids } from './select-messages.ts'
 
@@ -51,6 +53,10 @@ export const establishCheckpoint = async (
   const ranges = toRanges(present.filter((uid) => unread.has(uid)))
   // What is passed over is settled as well: a renumbered folder must not bring it.
   const passedOver = present.filter((uid) => !unread.has(uid)).slice(-mostRemembered)
-  const recent = remember([], await mailbox.fetchSummaries(passedOver), policy)
+  const described = await mailbox.fetchSummaries(passedOver).catch((error: unknown) => {
+    if (blame(toPosthornError(error, 'fetch')) !== 'message') throw error
+    return []
+  })
+  const recent = remember([], described, policy)
   return { ...first, recent, atFirstSight: start.at === 'latest' || ranges.length > mostRanges ? null : ranges }
 }

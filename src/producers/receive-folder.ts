@@ -14,20 +14,20 @@
 import type { RecordCodec } from '../avro/codec.ts'
 import type { Checkpoint, PendingMessage } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
-import { PosthornError, toPosthornError, type ErrorCode } from '../errors.ts'
+import { isPosthornError, PosthornError, toPosthornError, type ErrorCode } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { OutgoingRecord } from '../kafka/records.ts'
 import type { Mailbox, MessageSummary, OpenFolder } from '../mail/mailbox.ts'
 import { advance, dropAfterRead, fromRanges } from './checkpoint.ts'
 import { buildCheckpointKey } from './dedupe-id.ts'
 import { establishCheckpoint } from './establish-checkpoint.ts'
-import { blame, charge, mostAttempts, mostPending, nextDueAt, settle, whatIsDue } from './pending-messages.ts'
+import { blame, chargeAll, mostAttempts, nextDueAt, settle, whatIsDue } from './pending-messages.ts'
 import { OneAhead } from './one-ahead.ts'
 import { batchBounds, planBatches } from './plan-batches.ts'
 import type { MessagePublisher, Prepared } from './publish-message.ts'
-import { remember } from './renumbering.ts'
+import { remember, renumberedMeanwhile } from './renumbering.ts'
 import { runAfterRead } from './run-after-read.ts'
-import { listCandidates, lookAt, sliceUids, type Look } from './select-messages.ts'
+import { listCandidates, lookAt, nothing, sliceSuspects, undescribed, unseen, type Look } from './select-messages.ts'
 import type { WorkGate } from './work-gate.ts'
 
 export interface FolderDependencies {
@@ -47,18 +47,13 @@ export interface FolderDependencies {
 }
 
 type Ahead = OneAhead<readonly MessageSummary[], Prepared>
-type Seen = Pick<Look, 'described' | 'indescribable'>
-const nothing: Seen = { described: [], indescribable: [] }
-/** Of a message that is there but that the server does not describe. */
-const undescribed: ErrorCode = 'IMAP_COMMAND_FAILED'
-
 export class FolderReceiver {
   readonly #deps: FolderDependencies
   /** As it is committed, but for after-read actions that were done since. */
   #checkpoint: Checkpoint | null
   /** True when the committed checkpoint lags behind. */
   #isDirty = false
-  /** A batch up to this UID broke the connection: its messages are taken one by one. */
+  /** Something up to this UID broke the connection, or can't be described: these messages are taken one by one. */
   #suspectUpTo = 0
   #hasAfterReadFailed = false
 
@@ -87,16 +82,18 @@ export class FolderReceiver {
 
     const listed = await mailbox.searchUids({}, lastUid + 1)
     const candidates = await listCandidates(mailbox, listed, this.#current(), rule)
-    const slices = sliceUids(candidates)
-    // Where one message broke the connection, nothing else may be under way beside it.
-    const isSuspect = (uids: readonly number[]) => (uids[0] ?? Infinity) <= this.#suspectUpTo
+    const slices = sliceSuspects(candidates, this.#suspectUpTo)
     const lookAtSlice = (slice: number[]) => lookAt(mailbox, slice, this.#current(), rule)
-    const looks = new OneAhead(isSuspect(candidates) ? [] : slices, lookAtSlice)
+    // Where one message broke the connection, nothing else may be under way beside it.
+    const looks = new OneAhead((candidates[0] ?? 0) > this.#suspectUpTo ? slices : [], lookAtSlice)
     for (const slice of slices) {
-      const look = await looks.take(slice)
-      const bounds = isSuspect(slice) ? { ...batchBounds, maxMessages: 1 } : batchBounds
-      const batches = planBatches(look.selected, bounds)
-      const prepared = this.#prepareAhead(mailbox, opened, isSuspect(slice) ? [] : batches)
+      const look = await this.#see(slice, looks.take(slice))
+      if (isPosthornError(look)) {
+        await this.#chargeAlone(slice[0] ?? 0, look, nothing, signal)
+        continue
+      }
+      const batches = planBatches(look.selected, batchBounds)
+      const prepared = this.#prepareAhead(mailbox, opened, batches)
       for (const batch of batches) settled += await this.#settle(mailbox, prepared, batch, look, signal)
       await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
     }
@@ -106,6 +103,21 @@ export class FolderReceiver {
     return settled
   }
 
+  /** @returns what came of a look, or the failure that belongs to the one message that was looked at */
+  async #see(uids: readonly number[], looking: Promise<Look>): Promise<Look | PosthornError> {
+    try {
+      return await looking
+    } catch (cause) {
+      const error = toPosthornError(cause, 'fetch')
+      const whose = blame(error)
+      const last = uids.at(-1) ?? 0
+      if (whose === 'message' && uids.length === 1) return error
+      if (whose === 'connection' && last <= this.#suspectUpTo) return error
+      if (whose !== 'outage') this.#suspectUpTo = Math.max(last, this.#suspectUpTo)
+      throw error
+    }
+  }
+
   /** The folder's checkpoint, committed before anything depends on it. */
   async #establish(mailbox: Mailbox, opened: OpenFolder): Promise<Checkpoint> {
     const { account, rule, publisher, emit, now } = this.#deps
@@ -113,16 +125,13 @@ export class FolderReceiver {
     if (known !== null && known.uidValidity === opened.uidValidity) return known
     const checkpoint = await establishCheckpoint(mailbox, opened, { account, rule, known, now: now() })
     const { uidValidity, lastUid } = checkpoint
-    const lost: OutgoingRecord[] = []
     if (known !== null) {
       const facts = { before: known.uidValidity, now: uidValidity, policy: rule.uidValidityChanged }
       emit({ type: 'UidValidityChanged', account, folder: rule.folder, ...facts })
-      for (const { uid, attempts } of known.pending) {
-        const message = `message ${uid} was still to be tried again when the server renumbered the folder`
-        const error = new PosthornError('IMAP_UIDVALIDITY_CHANGED', message, { stage: 'fetch' })
-        lost.push(publisher.deadLetter(known.uidValidity, uid, error, attempts, null))
-      }
     }
+    const lost = known?.pending.map(({ uid, attempts }) =>
+      publisher.deadLetter(known.uidValidity, uid, renumberedMeanwhile(uid), attempts, null),
+    )
     await this.#commit(checkpoint, lost)
     emit({ type: 'FolderOpened', account, folder: rule.folder, uidValidity, lastUid })
     return checkpoint
@@ -138,7 +147,7 @@ export class FolderReceiver {
     mailbox: Mailbox,
     prepared: Ahead,
     batch: readonly MessageSummary[],
-    look: Seen,
+    look: Look,
     signal: AbortSignal,
   ): Promise<number> {
     const { gate } = this.#deps
@@ -154,11 +163,7 @@ export class FolderReceiver {
         this.#suspectUpTo = last
         throw error
       }
-      if (batch.length === 1) {
-        await gate.pass(signal, () => this.#chargeWith(last, error.code, look))
-        if (whose === 'connection') throw error
-        return 0
-      }
+      if (batch.length === 1) return this.#chargeAlone(last, error, look, signal)
       const half = Math.ceil(batch.length / 2)
       const first = await this.#settle(mailbox, prepared, batch.slice(0, half), look, signal)
       return first + (await this.#settle(mailbox, prepared, batch.slice(half), look, signal))
@@ -167,7 +172,7 @@ export class FolderReceiver {
     return settled
   }
 
-  async #publish(prepared: Ahead, batch: readonly MessageSummary[], look: Seen): Promise<number> {
+  async #publish(prepared: Ahead, batch: readonly MessageSummary[], look: Look): Promise<number> {
     const { rule, now } = this.#deps
     const { records, published, failed } = await prepared.take(batch)
     const last = batch.at(-1)?.uid ?? 0
@@ -190,17 +195,16 @@ export class FolderReceiver {
   async #retry(mailbox: Mailbox, opened: OpenFolder, pending: PendingMessage, signal: AbortSignal): Promise<number> {
     const { gate, publisher, rule } = this.#deps
     const { uid, attempts, reason } = pending
-    const { described, indescribable } = await lookAt(mailbox, [uid], this.#current(), rule)
-    const [summary] = described
-    if (summary === undefined && indescribable.length === 0) {
+    const look = await this.#see([uid], lookAt(mailbox, [uid], this.#current(), rule))
+    const failure = isPosthornError(look) ? look : undescribed
+    const [summary] = isPosthornError(look) ? [] : look.described
+    if (!isPosthornError(look) && summary === undefined && look.indescribable.length === 0) {
       await gate.pass(signal, () => this.#commit({ ...this.#current(), pending: settle(this.#current().pending, uid) }))
       return 0
     }
     if (attempts < mostAttempts) {
-      const alone = this.#prepareAhead(mailbox, opened, [])
-      if (summary !== undefined) return this.#settle(mailbox, alone, [summary], nothing, signal)
-      await gate.pass(signal, () => this.#chargeWith(uid, undescribed, nothing))
-      return 0
+      if (summary === undefined) return this.#chargeAlone(uid, failure, nothing, signal)
+      return this.#settle(mailbox, this.#prepareAhead(mailbox, opened, []), [summary], nothing, signal)
     }
     const error = new PosthornError(reason as ErrorCode, `message ${uid} failed ${attempts} times`, { stage: 'fetch' })
     await gate.pass(signal, async () => {
@@ -216,26 +220,26 @@ export class FolderReceiver {
     return 1
   }
 
-  #chargeWith(uid: number, code: ErrorCode, look: Seen): Promise<void> {
-    const next = advance(this.#current(), uid, [], this.#deps.now())
-    return this.#commit(this.#charged(next, unseen(look, this.#current().lastUid, uid).set(uid, code)))
+  /** @returns none was settled. @throws PosthornError the failure, where the connection is broken */
+  async #chargeAlone(uid: number, error: PosthornError, look: Look, signal: AbortSignal): Promise<0> {
+    await this.#deps.gate.pass(signal, () => {
+      const next = advance(this.#current(), uid, [], this.#deps.now())
+      return this.#commit(this.#charged(next, unseen(look, this.#current().lastUid, uid).set(uid, error.code)))
+    })
+    if (blame(error) === 'connection') throw error
+    return 0
   }
 
   /** @throws PosthornError the last failure, where so many messages wait that it can't be their own */
   #charged(checkpoint: Checkpoint, failures: ReadonlyMap<number, ErrorCode>): Checkpoint {
     const { account, rule, emit, now } = this.#deps
-    let { pending } = checkpoint
-    for (const [uid, code] of failures) {
-      pending = charge(pending, uid, code, now())
-      emit({ type: 'MessageFailed', account, folder: rule.folder, uid, code })
-    }
-    if (pending.length <= mostPending) return { ...checkpoint, pending }
-    const message = `${pending.length} messages wait to be tried again: this is no fault of single messages`
-    throw new PosthornError([...failures.values()].at(-1) ?? 'INTERNAL', message, { stage: 'fetch', retryable: true })
+    const pending = chargeAll(checkpoint.pending, failures, now())
+    for (const [uid, code] of failures) emit({ type: 'MessageFailed', account, folder: rule.folder, uid, code })
+    return { ...checkpoint, pending }
   }
 
   /** What was looked at and left out, or ruled out by the server. */
-  async #passOver(look: Seen, last: number): Promise<void> {
+  async #passOver(look: Look, last: number): Promise<void> {
     const { rule, now } = this.#deps
     const current = this.#current()
     const settled = look.described.filter(({ uid }) => uid > current.lastUid)
@@ -294,7 +298,3 @@ export class FolderReceiver {
     this.#isDirty = false
   }
 }
-
-/** What the checkpoint passes over without having seen it, when it moves on to `last`. */
-const unseen = ({ indescribable }: Seen, lastUid: number, last: number): Map<number, ErrorCode> =>
-  new Map(indescribable.filter((uid) => uid > lastUid && uid <= last).map((uid) => [uid, undescribed]))

@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto'
 import type { Checkpoint, RecentMessage } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
+import { PosthornError } from '../errors.ts'
 import type { MessageSummary } from '../mail/mailbox.ts'
 
 type Policy = ReceiveRule['uidValidityChanged']
@@ -61,3 +62,9 @@ export const whatIsKnown = (checkpoint: Checkpoint, policy: Policy): Known => {
 
 export const isKnown = ({ sinceMs, fingerprints }: Known, summary: MessageSummary): boolean =>
   (sinceMs !== null && summary.receivedAtMs < sinceMs) || fingerprints.has(fingerprintOf(summary))
+
+/** Nobody can tell which message it is now. */
+export const renumberedMeanwhile = (uid: number): PosthornError => {
+  const message = `message ${uid} was still to be tried again when the server renumbered the folder`
+  return new PosthornError('IMAP_UIDVALIDITY_CHANGED', message, { stage: 'fetch' })
+}

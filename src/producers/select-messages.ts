@@ -4,6 +4,7 @@
  */
 import type { Checkpoint } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
+import { PosthornError, type ErrorCode } from '../errors.ts'
 import type { Mailbox, MessageSummary, SearchCriteria } from '../mail/mailbox.ts'
 import { everyMessage, matchesMessage, type MessageSelector } from '../mail/match-message.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
@@ -17,6 +18,12 @@ export const sliceUids = (uids: readonly number[]): number[][] =>
   Array.from({ length: Math.ceil(uids.length / sliceSize) }, (_, index) =>
     uids.slice(index * sliceSize, (index + 1) * sliceSize),
   )
+
+/** One by one up to a UID below which some message spoils what is done to it and others (ascending). */
+export const sliceSuspects = (uids: readonly number[], suspectUpTo: number): number[][] => [
+  ...uids.filter((uid) => uid <= suspectUpTo).map((uid) => [uid]),
+  ...sliceUids(uids.filter((uid) => uid > suspectUpTo)),
+]
 
 const noText = { subject: null, from: [], to: [] }
 
@@ -111,6 +118,16 @@ export interface Look {
   /** UIDs that are there but that the server does not describe. */
   indescribable: number[]
 }
+
+export const nothing: Look = { selected: [], described: [], indescribable: [] }
+
+export const undescribed = new PosthornError('IMAP_COMMAND_FAILED', 'the server does not describe the message', {
+  stage: 'fetch',
+})
+
+/** What a checkpoint passes over without having seen it, when it moves on from `lastUid` to `last`. */
+export const unseen = ({ indescribable }: Look, lastUid: number, last: number): Map<number, ErrorCode> =>
+  new Map(indescribable.filter((uid) => uid > lastUid && uid <= last).map((uid) => [uid, undescribed.code]))
 
 /** Looks at some of the candidates (ascending). */
 export const lookAt = async (

@@ -185,6 +185,16 @@ const poisons: Record<string, { at: (args: string) => boolean; reaction: ImapRea
     reaction: { change: (line) => (line.includes('UID 3 ') ? null : line) },
     code: 'IMAP_COMMAND_FAILED',
   },
+  'can not be described': {
+    at: (args) => args.includes('HEADER.FIELDS'),
+    reaction: { answer: 'NO that one is broken' },
+    code: 'IMAP_COMMAND_FAILED',
+  },
+  'kills the connection when it is described': {
+    at: (args) => args.includes('HEADER.FIELDS'),
+    reaction: { drop: true },
+    code: 'IMAP_CONNECTION_LOST',
+  },
   'is not described': {
     at: (args) => args.includes('HEADER.FIELDS'),
     reaction: { change: (line) => (line.includes('UID 3 ') ? null : line) },
