@@ -81,13 +81,17 @@ export class GroupMember {
       readUncommitted: false,
       retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => false },
     })
-    const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH } = this.#consumer.events
+    const { GROUP_JOIN, HEARTBEAT, REBALANCING, STOP, CRASH } = this.#consumer.events
     this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#onJoin(payload.memberId, payload.memberAssignment))
     this.#consumer.on(HEARTBEAT, () => {
       this.#lastHeartbeat = Date.now()
     })
     this.#consumer.on(REBALANCING, () => {
       this.#isJoining = true
+    })
+    // Before it tells of a crash, kafkajs stops and disconnects, and lets nobody pause or resume any more.
+    this.#consumer.on(STOP, () => {
+      this.#memberId = null
     })
     this.#consumer.on(CRASH, ({ payload }) => this.#rejoin(classifyKafkaError(payload.error, 'start')))
   }
