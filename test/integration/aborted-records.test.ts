@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { createTopic } from '../support/create-topic.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 
 test('a reader gets nothing of aborted transactions, however they overlap', async (t) => {
@@ -13,7 +14,7 @@ test('a reader gets nothing of aborted transactions, however they overlap', asyn
   const admin = kafka.admin()
   await admin.connect()
   t.after(() => admin.disconnect())
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+  await createTopic(admin, topic)
   const begin = async (name: string) => {
     const transactionalId = `${topic}.${name}`
     const producer = kafka.producer({ transactionalId, maxInFlightRequests: 1, idempotent: true })

@@ -12,6 +12,7 @@ import { createRecordProducer, type RecordProducer } from '../../src/kafka/recor
 import type { ConsumedRecord } from '../../src/kafka/records.ts'
 import { SettlementBatcher } from '../../src/kafka/settlement-batcher.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { createTopic } from '../support/create-topic.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 
 const partitions = 4
@@ -132,8 +133,7 @@ class Group {
     await admin.connect()
     t.after(() => admin.disconnect())
     const group = new Group(t, kafka, admin)
-    const topics = [group.input, group.output, group.state].map((topic) => ({ topic, numPartitions: partitions }))
-    await admin.createTopics({ topics, waitForLeaders: true })
+    for (const topic of [group.input, group.output, group.state]) await createTopic(admin, topic, {}, partitions)
     return group
   }
 

@@ -5,6 +5,7 @@ import type { Kafka } from 'kafkajs'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { createRecordProducer } from '../../src/kafka/record-producer.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { createTopic } from '../support/create-topic.ts'
 import { KafkaProxy, type Fault } from '../support/kafka-proxy.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 
@@ -28,7 +29,7 @@ const setUp = async (t: TestContext): Promise<Setting> => {
   await admin.connect()
   t.after(() => admin.disconnect())
   const topic = uniqueName('faults')
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+  await createTopic(admin, topic)
   return { direct, faulty: clientFor(proxy.brokers), proxy, topic }
 }
 

@@ -8,6 +8,7 @@ import { isPosthornError, type PosthornError } from '../../src/errors.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { PartitionLedger, type Positions } from '../../src/kafka/partition-ledger.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { createTopic } from '../support/create-topic.ts'
 import { KafkaProxy, type Api } from '../support/kafka-proxy.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 
@@ -41,8 +42,7 @@ class Setting {
     await admin.connect()
     t.after(() => admin.disconnect())
     const setting = new Setting(t, proxy, direct, admin)
-    const topics = [setting.input, setting.output, setting.#state].map((topic) => ({ topic, numPartitions: 1 }))
-    await admin.createTopics({ topics, waitForLeaders: true })
+    for (const topic of [setting.input, setting.output, setting.#state]) await createTopic(admin, topic)
     return setting
   }
 
