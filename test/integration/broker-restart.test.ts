@@ -13,6 +13,7 @@ import { createKafka } from '../../src/kafka/connect.ts'
 import { PartitionLedger } from '../../src/kafka/partition-ledger.ts'
 import { createRecordProducer } from '../../src/kafka/record-producer.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { createTopic } from '../support/create-topic.ts'
 
 const count = 60
 
@@ -37,8 +38,7 @@ test('a broker killed and restarted in the middle of commits and sends loses and
   const admin = kafka.admin()
   await admin.connect()
   t.after(() => admin.disconnect())
-  const topics = ['input', 'state', 'committed', 'sent'].map((topic) => ({ topic, numPartitions: 1 }))
-  await admin.createTopics({ topics, waitForLeaders: true })
+  for (const topic of ['input', 'state', 'committed', 'sent']) await createTopic(admin, topic)
   const abort = new AbortController()
   const ledger = new PartitionLedger({
     kafka,

@@ -7,6 +7,7 @@ import { PartitionLedger, type Positions } from '../../src/kafka/partition-ledge
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
 import { KafkaProxy } from '../support/kafka-proxy.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
+import { createTopic } from '../support/create-topic.ts'
 
 const setUp = async (t: TestContext) => {
   const { brokers } = await testServers()
@@ -44,8 +45,7 @@ const setUp = async (t: TestContext) => {
   const admin = direct.admin()
   await admin.connect()
   t.after(() => admin.disconnect())
-  const topics = [input, state, output].map((topic) => ({ topic, numPartitions: 1 }))
-  await admin.createTopics({ topics, waitForLeaders: true })
+  for (const topic of [input, state, output]) await createTopic(admin, topic)
   const commit = (ledger: PartitionLedger, value: string, offset: number): Promise<void> => {
     const positions: Positions = new Map([[input, { offset, settled: [] }]])
     return ledger.commit([{ topic: output, key: null, value: Buffer.from(value) }], positions)
