@@ -25,7 +25,9 @@ export const startCallbackServer = async (
   const wanted = new URL(configured ?? 'http://127.0.0.1:0/callback')
   if (wanted.protocol !== 'http:') return null
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', wanted)
+    // Anything on this machine can call: what is no URL (`//`) must not end the login.
+    const { url: target = '/' } = request
+    const url = new URL(URL.canParse(target, wanted.href) ? target : '/', wanted)
     const isAnswer = request.method === 'GET' && url.pathname === wanted.pathname
     const answered = isAnswer ? onAnswer(url.searchParams) : Promise.resolve('There is nothing here.')
     void answered.then(

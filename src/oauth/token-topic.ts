@@ -136,6 +136,8 @@ export class TokenTopic {
       try {
         const reader = await this.#options.read()
         this.#reader = reader
+        // Closed while it was opened: nobody else knows of this reader.
+        if (this.#abort.signal.aborted) return await reader.close()
         for await (const record of reader) {
           this.#apply(record)
           backoff.reset()

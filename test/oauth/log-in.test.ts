@@ -55,6 +55,7 @@ describe('a login by a person', () => {
     assert.match(callback, /^http:\/\/127\.0\.0\.1:\d+\/callback$/)
     assert.match(await (await fetch(`${callback}?code=evil&state=other`)).text(), /not the answer/)
     assert.equal((await fetch(callback.replace('callback', 'favicon.ico'))).status, 404)
+    assert.equal((await fetch(callback.replace('callback', '/'))).status, 404)
     assert.match(await (await fetch(`${callback}?code=c1&state=s1`)).text(), /^Logged in/)
     assert.equal((await attempt.done).accessToken, 'c1')
     await assert.rejects(fetch(callback))
