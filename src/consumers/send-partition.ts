@@ -43,7 +43,7 @@ export interface SendFlow {
   handOn(job: SendJob): Settlement | null
   /** What to write for a job that its account has no room for now. */
   postpone(job: SendJob): Settlement
-  /** Sends, and says what to write; null: nothing, the process stops. Never rejects. */
+  /** Sends, and says what to write; null: nothing, the process stops. Where it rejects, the record is a dead letter. */
   settle(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<Settlement | null>
 }
 
@@ -227,7 +227,10 @@ export class SendPartition implements PartitionOwner {
     while (!this.#isReleased && !this.#context.isLeaseFresh()) await delay(leasePollMs)
     if (this.#isReleased) return
     const writeAhead = (settlement: Settlement) => this.#batcher.add(settlement)
-    const settlement = await this.#flow.settle(job, this.#options.log, writeAhead)
+    const settlement = await this.#flow
+      .settle(job, this.#options.log, writeAhead)
+      // What nobody foresaw about one record must not end the process, again and again, and with it everybody's mail.
+      .catch((cause: unknown) => this.#flow.reject(job.record, toPosthornError(cause, 'reply')))
     if (settlement !== null) await this.#commit(settlement)
   }
 

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { test } from 'node:test'
+import { RequestLog } from '../../src/consumers/request-log.ts'
+import { firstHistory } from '../../src/consumers/send-history.ts'
+import { SendPartition, type SendFlow } from '../../src/consumers/send-partition.ts'
+import { Slots } from '../../src/consumers/slots.ts'
+import type { Positions } from '../../src/kafka/partition-ledger.ts'
+import type { ConsumedRecord, OutgoingRecord } from '../../src/kafka/records.ts'
+import { sendRequest } from '../support/send-request.ts'
+
+const record: ConsumedRecord = {
+  topic: 'in',
+  partition: 0,
+  offset: 7,
+  timestamp: 0,
+  key: null,
+  value: Buffer.from('request'),
+  headers: [],
+}
+
+test('a record about which nobody foresaw what happens is a dead letter, and the partition goes on behind it', async (t) => {
+  const commits = new EventEmitter()
+  const committed = once(commits, 'commit') as Promise<[readonly OutgoingRecord[], Positions]>
+  const flow: SendFlow = {
+    decode: async (decoded) => ({ record: decoded, request: sendRequest(), history: firstHistory(decoded) }),
+    reject: ({ topic, offset }, { code }) => ({
+      records: [{ topic: 'dead', key: code, value: null }],
+      source: { topic, offset },
+    }),
+    dueAt: () => 0,
+    handOn: () => null,
+    postpone: () => assert.fail(),
+    settle: () => Promise.reject(new TypeError('recipients is not iterable')),
+  }
+  const now = () => 0
+  const partition = new SendPartition(
+    {
+      partition: 0,
+      ledger: { partition: 0, commit: async (...all) => void commits.emit('commit', ...all) },
+      pause: () => undefined,
+      resume: () => undefined,
+      rejoin: (error) => commits.emit('error', error),
+      isLeaseFresh: () => true,
+    },
+    flow,
+    {
+      accounts: () => 1,
+      records: 10,
+      slotsOf: () => new Slots(1),
+      now,
+      inputTopics: ['in'],
+      log: new RequestLog({ stateTopic: 'state', partition: 0, windowMs: 1, maxIds: 1, now }),
+      replaceTooLarge: (one) => one,
+      onReleased: () => undefined,
+    },
+  )
+  t.after(() => partition.release())
+  partition.begin(new Map([['in', { offset: 7, settled: [] }]]))
+  partition.accept([record])
+  const [records, positions] = await committed
+  assert.deepEqual(records, [{ topic: 'dead', key: 'INTERNAL', value: null }])
+  assert.deepEqual(positions.get('in'), { offset: 8, settled: [] })
+})
