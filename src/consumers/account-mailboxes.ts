@@ -160,7 +160,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     const limits = { ...defaultParseLimits, maxInlineBodyBytes, maxParts }
     return new MessagePublisher({
       account: this.name,
-      accounts: accounts.all.map(({ name }) => name),
+      accounts: () => accounts.all.map(({ name }) => name),
       folder,
       store: new MessageStore({ store, prefix: config.storage?.prefix ?? '', limits, keepRaw }),
       codec,

@@ -21,8 +21,8 @@ import type { MessageStore, StoredMessage } from './store-message.ts'
 
 export interface PublisherDependencies {
   account: string
-  /** The names of all that are configured. */
-  accounts: readonly string[]
+  /** The names of all that are configured now. */
+  accounts: () => readonly string[]
   folder: string
   store: MessageStore
   codec: RecordCodec
@@ -183,7 +183,7 @@ export class MessagePublisher {
   ): Promise<OutgoingRecord | null> {
     const { codec, topics, hasAttachment } = this.#deps
     if (redelivery === null && hasAttachment !== null && stored.attachments.length > 0 !== hasAttachment) return null
-    const message = buildInboundMessage(facts, parsed, stored, this.#deps.accounts)
+    const message = buildInboundMessage(facts, parsed, stored, this.#deps.accounts())
     const value = await codec.encode('InboundMessage', message, topics.inbound)
     const record = buildInboundRecord(topics.inbound, message, value, redelivery)
     if (value.length < largeRecordBytes) return record

@@ -13,10 +13,12 @@ export class WorkGate {
   async pass<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
     while (this.#isClosed) {
       signal.throwIfAborted()
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      let enter = (): void => undefined
+      const opened = new Promise<void>((resolve) => (enter = resolve))
+      this.#waiting.push(enter)
+      signal.addEventListener('abort', enter, { once: true })
+      await opened
+      signal.removeEventListener('abort', enter)
     }
     signal.throwIfAborted()
     this.#inside += 1

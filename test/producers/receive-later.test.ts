@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { deriveMessageId } from '../../src/mail/compose/message-id.ts'
 import { mail, openFolder } from '../support/folder.ts'
 
 test('a checkpoint that passes over a message that is not described remembers it in the same commit', async (t) => {
@@ -65,4 +66,23 @@ test('a folder begins though an old message in it can not be described', async (
   folder.server.deliver(mail('new'))
   await folder.sync()
   assert.deepEqual(await folder.subjects(), ['new'])
+})
+
+test('a report about a mail of an account that a reload has added is tied to its request', async (t) => {
+  const bounce = [
+    'Subject: bounce\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n',
+    '--b\r\n\r\nno\r\n--b\r\nContent-Type: message/delivery-status\r\n',
+    'Reporting-MTA: dns; mx\r\nOriginal-Envelope-Id: r1\r\n',
+    'Final-Recipient: rfc822; a@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n',
+    '--b\r\nContent-Type: text/rfc822-headers\r\n',
+    `Message-ID: ${deriveMessageId('added', 'r1', 'example.com')}\r\n\r\n--b--\r\n`,
+  ].join('\r\n')
+  const folder = await openFolder(t)
+  folder.server.deliver(bounce)
+  await folder.sync()
+  folder.accounts.push('added')
+  folder.server.deliver(bounce)
+  await folder.sync()
+  const reports = (await folder.published()).map(({ report }) => report?.requestId)
+  assert.deepEqual(reports, [null, 'r1'])
 })

@@ -40,6 +40,8 @@ export class FolderUnderTest {
   /** Milliseconds since the epoch, as the receiver sees it. */
   now = Date.UTC(2026, 0, 31)
   isLeaseFresh = true
+  /** All that are configured. */
+  accounts = ['main']
   /** Asked for each commit; what it throws keeps it from happening. */
   beforeCommit: (records: readonly OutgoingRecord[]) => void = () => undefined
   readonly #t: TestContext
@@ -126,7 +128,7 @@ export class FolderUnderTest {
     }
     const publisher = new MessagePublisher({
       ...shared,
-      accounts: ['main'],
+      accounts: () => this.accounts,
       budget: new ByteBudget(100_000_000),
       store: new MessageStore({ store, prefix: 'p', limits: defaultParseLimits, keepRaw: rule.keepRaw }),
       topics: topics as never,
