@@ -133,6 +133,7 @@ export class FolderReceiver {
       publisher.deadLetter(known.uidValidity, uid, renumberedMeanwhile(uid), attempts, null),
     )
     await this.#commit(checkpoint, lost)
+    this.#suspectUpTo = 0
     emit({ type: 'FolderOpened', account, folder: rule.folder, uidValidity, lastUid })
     return checkpoint
   }
@@ -208,13 +209,8 @@ export class FolderReceiver {
     }
     const error = new PosthornError(reason as ErrorCode, `message ${uid} failed ${attempts} times`, { stage: 'fetch' })
     await gate.pass(signal, async () => {
-      const letter = await publisher.bury(
-        mailbox,
-        opened.uidValidity,
-        { uid, size: summary?.size ?? null },
-        error,
-        attempts,
-      )
+      const message = { uid, size: summary?.size ?? null }
+      const letter = await publisher.bury(mailbox, opened.uidValidity, message, error, attempts)
       await this.#commit({ ...this.#current(), pending: settle(this.#current().pending, uid) }, [letter])
     })
     return 1

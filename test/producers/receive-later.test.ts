@@ -68,6 +68,28 @@ test('a folder begins though an old message in it can not be described', async (
   assert.deepEqual(await folder.subjects(), ['new'])
 })
 
+test('what was suspect is not, once the server has renumbered the folder', async (t) => {
+  let isBroken = true
+  const folder = await openFolder(
+    t,
+    { uidValidityChanged: 'replay' },
+    {
+      script: ({ verb, args }) =>
+        isBroken && verb === 'UID FETCH' && args.includes('BODY.PEEK[]') ? { drop: true } : undefined,
+    },
+  )
+  for (const name of ['a', 'b', 'c']) folder.server.deliver(mail(name))
+  await assert.rejects(folder.sync(), { code: 'IMAP_CONNECTION_LOST' })
+  isBroken = false
+  folder.server.inbox.renumber()
+  await folder.sync()
+  const bodies = folder.server.commands.filter((line) => line.includes('BODY.PEEK[]'))
+  assert.deepEqual(
+    bodies.map((line) => line.split(' ')[3]),
+    ['1:3', '1:3'],
+  )
+})
+
 test('a report about a mail of an account that a reload has added is tied to its request', async (t) => {
   const bounce = [
     'Subject: bounce\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n',
