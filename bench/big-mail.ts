@@ -13,7 +13,8 @@ import { Releasers } from '../src/lifecycle.ts'
 import { startBenchServers, type BenchServers } from './receive/bench-servers.ts'
 import { decodeInbound } from './receive/check-inbound.ts'
 import { deployBench, imapOf, openInbound, startWorker, stopWorker } from './receive/posthorn-run.ts'
-import { attachmentMail, randomFrom } from './receive/workload.ts'
+import { seededRandom } from '../test/support/seeded-random.ts'
+import { attachmentMail } from './receive/workload.ts'
 
 const { values } = parseArgs({
   options: { scenario: { type: 'string' }, many: { type: 'string', default: '100' }, json: { type: 'string' } },
@@ -40,7 +41,7 @@ const digestsOf = async ({ s3 }: BenchServers): Promise<{ unfinished: number; di
 const run = async (name: string, { mailboxes, messages, attachmentBytes }: Scenario, servers: BenchServers) => {
   const accounts: Record<string, object> = {}
   const expected = new Map<string, { attachment: string | null; raw: string }>()
-  const random = randomFrom(1)
+  const random = seededRandom(1)
   let bytes = 0
   for (let box = 0; box < mailboxes; box += 1) {
     const login = servers.dovecot.newUser(`big-${box}`)

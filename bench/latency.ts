@@ -15,7 +15,7 @@ import { startBenchServers } from './receive/bench-servers.ts'
 import { decodeInbound } from './receive/check-inbound.ts'
 import { BareIdle, Lmtp } from './receive/line-client.ts'
 import { deployBench, imapOf, openInbound, startWorker, stopWorker } from './receive/posthorn-run.ts'
-import { randomFrom } from './receive/workload.ts'
+import { seededRandom } from '../test/support/seeded-random.ts'
 
 const { values } = parseArgs({ options: { messages: { type: 'string', default: '40' }, json: { type: 'string' } } })
 
@@ -39,7 +39,7 @@ try {
   const lmtp = await Lmtp.open(dovecot.lmtpPort)
   releasers.add(() => bare.close())
   releasers.add(() => lmtp.close())
-  const random = randomFrom(1)
+  const random = seededRandom(1)
   const times: { bare: number; posthorn: number }[] = []
   for (let index = 0; index < Number(values.messages); index += 1) {
     const { told } = await bare.wait()

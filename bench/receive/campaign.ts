@@ -15,7 +15,7 @@ import { createS3AttachmentStore } from '../../src/mail/s3-attachment-store.ts'
 import type { Dovecot } from '../../test/support/dovecot-server.ts'
 import { Cluster, codec } from '../../test/support/kafka.ts'
 import { deploy, Worker, type Deployment, type Scope } from '../../test/support/worker.ts'
-import { randomFrom } from './workload.ts'
+import { seededRandom } from '../../test/support/seeded-random.ts'
 
 export interface CampaignOptions {
   kills: number
@@ -199,7 +199,10 @@ export const runCampaign = async (
 ): Promise<CampaignFigures> => {
   const begun = Date.now()
   const { kills, messages, seed, onProgress } = options
-  const lanes = Array.from({ length: options.lanes }, (_, n) => new Lane(scope, dovecot, randomFrom(seed * 1_000 + n)))
+  const lanes = Array.from(
+    { length: options.lanes },
+    (_, n) => new Lane(scope, dovecot, seededRandom(seed * 1_000 + n)),
+  )
   let killed = 0
   await Promise.all(
     lanes.map(async (lane, n) => {

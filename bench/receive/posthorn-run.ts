@@ -12,19 +12,11 @@ import type { ConsumedRecord } from '../../src/kafka/records.ts'
 import { planTopics } from '../../src/kafka/topic-plan.ts'
 import { TopicReader } from '../../src/kafka/topic-reader.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
+import { topicNames } from '../../test/support/worker.ts'
 import type { BenchServers } from './bench-servers.ts'
 import { startMeasured, type MeasuredProcess } from './measured-process.ts'
 
 const program = new URL('../../bin/posthorn.js', import.meta.url).pathname
-const topicNames = [
-  'sendRequests',
-  'sendRetries',
-  'sendResults',
-  'inbound',
-  'commands',
-  'commandResults',
-  'deadLetters',
-]
 
 export interface Deployment {
   config: Config
@@ -43,9 +35,7 @@ export const imapOf = ({ dovecot }: BenchServers, { user, password }: { user: st
 /** Topics and objects of their own for each run; the topics are made here, for a reader that waits. */
 export const deployBench = async ({ brokers, s3, folder }: BenchServers, accounts: object): Promise<Deployment> => {
   const name = `b${randomUUID().slice(0, 8)}`
-  const topics = Object.fromEntries(
-    [...topicNames, 'checkpoints', 'oauthTokens'].map((topic) => [topic, `${name}.${topic}`]),
-  )
+  const topics = Object.fromEntries(topicNames.map((topic) => [topic, `${name}.${topic}`]))
   const text = stringify({
     kafka: { brokers, group: name, topics: { ...topics, partitions: 4, replication: 1 } },
     storage: { ...s3, region: 'us-east-1', prefix: name, pathStyle: true },

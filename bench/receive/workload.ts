@@ -3,23 +3,13 @@
  * message must come out as, so that they can be checked.
  */
 import { createHash } from 'node:crypto'
+import { seededRandom } from '../../test/support/seeded-random.ts'
 
 export interface BenchMail {
   raw: Buffer
   messageId: string
   /** Of the decoded content of its attachment; null: it has none. */
   sha256: string | null
-}
-
-/** A small generator of numbers from 0 (inclusive) to 1 (exclusive): mulberry32. */
-export const randomFrom = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 const words =
@@ -114,7 +104,7 @@ export const attachmentMail = (index: number, random: () => number, bytes: numbe
 
 /** 80 % text of 2 to 8 KB, 15 % with an attachment of 200 KB, 5 % with one of 1 MB. Made one by one. */
 export function* mixedMail(count: number, seed: number): Generator<BenchMail> {
-  const random = randomFrom(seed)
+  const random = seededRandom(seed)
   for (let index = 0; index < count; index += 1) {
     const kind = index % 20
     if (kind === 7) yield attachmentMail(index, random, 1_048_576)

@@ -17,7 +17,8 @@ import { ensureTopics } from '../../src/kafka/topics.ts'
 import { codec } from '../support/kafka.ts'
 import { isFinal, judge, sourceOfResult, type Verdict } from './judge-sends.ts'
 import { startMailSink, type Delivery, type MailSink } from './mail-sink.ts'
-import { makeWorkload, seededRandom } from './send-requests.ts'
+import { seededRandom } from '../support/seeded-random.ts'
+import { makeWorkload } from './send-requests.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface CampaignOptions {

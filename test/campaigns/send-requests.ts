@@ -12,17 +12,6 @@ export interface Published {
   copies: number
 }
 
-/** 0 (inclusive) to 1 (exclusive), the same for the same seed (mulberry32). */
-export const seededRandom = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 const kindOf = (random: () => number): Kind => {
   const pick = random()
   if (pick < 0.05) return 'later'

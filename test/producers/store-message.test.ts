@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { attachmentMail, randomFrom } from '../../bench/receive/workload.ts'
+import { attachmentMail } from '../../bench/receive/workload.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { defaultParseLimits } from '../../src/mail/parse/limits.ts'
 import { createS3AttachmentStore } from '../../src/mail/s3-attachment-store.ts'
 import { MessageStore } from '../../src/producers/store-message.ts'
@@ -23,7 +24,7 @@ async function* inSlices(raw: Buffer, endsAt = raw.length): AsyncGenerator<Buffe
 }
 
 test('a streamed message comes out as one in memory does: record, attachment, body by reference, raw mail', async (t) => {
-  const { raw, sha256 } = attachmentMail(1, randomFrom(3), attachmentBytes)
+  const { raw, sha256 } = attachmentMail(1, seededRandom(3), attachmentBytes)
   const whole = await opened(t)
   const streamed = await opened(t)
   const fromMemory = await whole.messages.storeWhole(place, raw)
@@ -42,7 +43,7 @@ test('a streamed message comes out as one in memory does: record, attachment, bo
 })
 
 test('a message that breaks off in the middle of an attachment leaves no upload behind', async (t) => {
-  const { raw } = attachmentMail(1, randomFrom(3), attachmentBytes)
+  const { raw } = attachmentMail(1, seededRandom(3), attachmentBytes)
   const { fake, messages } = await opened(t)
   const lost = new Error('the connection is gone')
   async function* cut(): AsyncGenerator<Buffer> {

@@ -3,19 +3,7 @@
  * gives the same messages.
  */
 import { defectList } from '../../src/mail/parse/defects.ts'
-
-/** Numbers from 0 up to 1 (mulberry32). */
-export type Random = () => number
-
-export const randomOf = (seed: number): Random => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+import type { Random } from './seeded-random.ts'
 
 export const below = (random: Random, end: number): number => Math.floor(random() * end)
 

@@ -5,7 +5,8 @@ import { contentDisposition, safeContentType } from '../../src/mail/object-heade
 import { attachmentKey } from '../../src/mail/object-key.ts'
 import { defaultParseLimits, type ParseLimits } from '../../src/mail/parse/limits.ts'
 import { parseMessage, type WholeMessage } from '../../src/mail/parse/parse-message.ts'
-import { fuzzedChunks, fuzzedMessage, knownDefects, randomOf } from './fuzz-mail.ts'
+import { fuzzedChunks, fuzzedMessage, knownDefects } from './fuzz-mail.ts'
+import { seededRandom } from './seeded-random.ts'
 import { readCorpus } from './golden.ts'
 import { parseInChunks } from './parse-in-chunks.ts'
 
@@ -74,7 +75,7 @@ export const fuzzParser = (
 ): FuzzResult => {
   const [first, ...rest] = readCorpus().map(({ raw }) => raw)
   assert.ok(first !== undefined)
-  const random = randomOf(seed)
+  const random = seededRandom(seed)
   const start = performance.now()
   const result: FuzzResult = { executions: 0, seconds: 0, slowestMs: 0, findings: [] }
   while (performance.now() - start < seconds * 1000 && result.findings.length < 10) {

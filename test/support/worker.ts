@@ -11,7 +11,8 @@ import { loadConfig } from '../../src/config/load-config.ts'
 import { testServers, uniqueName } from './servers.ts'
 
 const command = new URL('../../bin/posthorn.js', import.meta.url).pathname
-const topicNames = [
+/** Every topic that the configuration can name. */
+export const topicNames = [
   'sendRequests',
   'sendRetries',
   'sendResults',
