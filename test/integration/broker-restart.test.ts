@@ -12,7 +12,7 @@ import { Supervisor } from '../../src/embedded/supervisor.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { PartitionLedger } from '../../src/kafka/partition-ledger.ts'
 import { createRecordProducer } from '../../src/kafka/record-producer.ts'
-import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { readValues } from '../support/read-values.ts'
 import { createTopic } from '../support/create-topic.ts'
 
 const count = 60
@@ -75,9 +75,7 @@ test('a broker killed and restarted in the middle of commits and sends loses and
 
   const expected = Array.from({ length: count }, (_, value) => value)
   for (const topic of ['committed', 'sent']) {
-    const values: number[] = []
-    const reading = { kafka, topic, groupPrefix: 'test', from: 'beginning', untilEnd: true } as const
-    for await (const { value } of await TopicReader.open(reading)) values.push(Number(value))
+    const values = (await readValues(kafka, topic, count)).map(Number)
     assert.deepEqual(values, expected, topic)
   }
   const [position] = await admin.fetchOffsets({ groupId: 'group', topics: ['input'] })

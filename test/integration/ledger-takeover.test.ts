@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test'
 import type { Kafka } from 'kafkajs'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { PartitionLedger, type Positions } from '../../src/kafka/partition-ledger.ts'
-import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { readValues } from '../support/read-values.ts'
 import { KafkaProxy } from '../support/kafka-proxy.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 import { createTopic } from '../support/create-topic.ts'
@@ -50,12 +50,7 @@ const setUp = async (t: TestContext) => {
     const positions: Positions = new Map([[input, { offset, settled: [] }]])
     return ledger.commit([{ topic: output, key: null, value: Buffer.from(value) }], positions)
   }
-  const committed = async (): Promise<string[]> => {
-    const values: string[] = []
-    const options = { kafka: direct, topic: output, groupPrefix: name, from: 'beginning', untilEnd: true } as const
-    for await (const { value } of await TopicReader.open(options)) values.push(String(value))
-    return values
-  }
+  const committed = (awaited: number): Promise<string[]> => readValues(direct, output, awaited)
   return { proxy, commit, committed, faulty: await ledgerOn(clientFor(proxy.brokers)), other: await ledgerOn(direct) }
 }
 
@@ -76,5 +71,5 @@ test('a commit whose reply is lost while another owner takes over is not repeate
   )
   await struck
   assert.equal(await outcome, 'KAFKA_FENCED')
-  assert.deepEqual(await committed(), ['a', 'b', 'c'])
+  assert.deepEqual(await committed(3), ['a', 'b', 'c'])
 })

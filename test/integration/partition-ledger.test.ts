@@ -7,7 +7,7 @@ import type { Admin, Kafka } from 'kafkajs'
 import { isPosthornError, type PosthornError } from '../../src/errors.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { PartitionLedger, type Positions } from '../../src/kafka/partition-ledger.ts'
-import { TopicReader } from '../../src/kafka/topic-reader.ts'
+import { readValues } from '../support/read-values.ts'
 import { createTopic } from '../support/create-topic.ts'
 import { KafkaProxy, type Api } from '../support/kafka-proxy.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
@@ -80,12 +80,9 @@ class Setting {
     return { topic: this.output, key: 'k', value: Buffer.from(value) }
   }
 
-  /** What a committed reader gets. */
-  async values(): Promise<string[]> {
-    const values: string[] = []
-    const options = { kafka: this.direct, groupPrefix: 'test', from: 'beginning', untilEnd: true } as const
-    for await (const { value } of await TopicReader.open({ ...options, topic: this.output })) values.push(String(value))
-    return values
+  /** What a committed reader gets, once it gets so many. */
+  values(awaited: number): Promise<string[]> {
+    return readValues(this.direct, this.output, awaited)
   }
 
   async committedOffset(): Promise<number> {
@@ -117,7 +114,7 @@ for (const api of requests) {
       const struck = setting.proxy.next(api, fault)
       await Promise.all([ledger.commit([setting.record('1'), setting.record('2')], setting.at(2)), struck])
       await ledger.commit([setting.record('3')], setting.at(3))
-      assert.deepEqual(await setting.values(), ['1', '2', '3'])
+      assert.deepEqual(await setting.values(3), ['1', '2', '3'])
       assert.equal(await setting.committedOffset(), 3)
     })
   }
@@ -142,7 +139,7 @@ test('a commit whose EndTxn lost its answer is found committed, by its id, and n
     troubles.map(({ code }) => code),
     ['KAFKA_UNREACHABLE'],
   )
-  assert.deepEqual(await setting.values(), ['1'])
+  assert.deepEqual(await setting.values(1), ['1'])
 })
 
 test('CONCURRENT_TRANSACTIONS at AddOffsetsToTxn is tried again within the transaction', async (t) => {
@@ -155,7 +152,7 @@ test('CONCURRENT_TRANSACTIONS at AddOffsetsToTxn is tried again within the trans
   await ledger.commit([setting.record('1')], setting.at(1))
   await Promise.all(struck)
   assert.deepEqual(troubles, [])
-  assert.deepEqual(await setting.values(), ['1'])
+  assert.deepEqual(await setting.values(1), ['1'])
   assert.equal(await setting.committedOffset(), 1)
 })
 
@@ -170,7 +167,7 @@ test('a new owner fences the old one, which can commit nothing any more and does
   await owner.commit([setting.record('2')], setting.at(2))
   await assert.rejects(old.commit([setting.record('old')], setting.at(9)), isFenced)
   await owner.commit([setting.record('3')], setting.at(3))
-  assert.deepEqual(await setting.values(), ['1', '2', '3'])
+  assert.deepEqual(await setting.values(3), ['1', '2', '3'])
   assert.equal(await setting.committedOffset(), 3)
 })
 
@@ -193,7 +190,7 @@ test('an owner that lost an answer writes nothing again where another has taken 
   await owner.commit([setting.record('3')], setting.at(3))
   isKeptBack = false
   await assert.rejects(committing, isFenced)
-  assert.deepEqual(await setting.values(), ['1', '2', '3'])
+  assert.deepEqual(await setting.values(3), ['1', '2', '3'])
   assert.equal(await setting.committedOffset(), 3)
 })
 
@@ -217,7 +214,7 @@ test('a new owner reads the positions only when the transaction of the old one h
   await owner.commit([setting.record('2')], setting.at(2))
   gate.emit('go on')
   await late
-  assert.deepEqual(await setting.values(), ['1', '2'])
+  assert.deepEqual(await setting.values(2), ['1', '2'])
   assert.equal(await setting.committedOffset(), 2)
 })
 
@@ -236,7 +233,7 @@ test('a transaction that outlives its timeout ends the ownership: nothing of it 
   const { ledger: successor } = setting.ledger()
   assert.deepEqual((await successor.claim()).positions, setting.at(1))
   await successor.commit([setting.record('2')], setting.at(2))
-  assert.deepEqual(await setting.values(), ['1', '2'])
+  assert.deepEqual(await setting.values(2), ['1', '2'])
 })
 
 test('a record beyond what the broker takes is refused, and nothing of its transaction is seen', async (t) => {
@@ -247,6 +244,6 @@ test('a record beyond what the broker takes is refused, and nothing of its trans
   const isTooLarge = (error: unknown): boolean => isPosthornError(error) && error.code === 'RECORD_TOO_LARGE'
   await assert.rejects(ledger.commit([setting.record('never'), huge], setting.at(5)), isTooLarge)
   await ledger.commit([setting.record('1')], setting.at(1))
-  assert.deepEqual(await setting.values(), ['1'])
+  assert.deepEqual(await setting.values(1), ['1'])
   assert.equal(await setting.committedOffset(), 1)
 })
