@@ -4,9 +4,9 @@ import { test, type TestContext } from 'node:test'
 import type { Kafka } from 'kafkajs'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { createRecordProducer } from '../../src/kafka/record-producer.ts'
-import { TopicReader } from '../../src/kafka/topic-reader.ts'
 import { createTopic } from '../support/create-topic.ts'
 import { KafkaProxy, type Fault } from '../support/kafka-proxy.ts'
+import { readValues } from '../support/read-values.ts'
 import { testServers, uniqueName } from '../support/servers.ts'
 
 const clientFor = (brokers: readonly string[]): Kafka =>
@@ -33,13 +33,6 @@ const setUp = async (t: TestContext): Promise<Setting> => {
   return { direct, faulty: clientFor(proxy.brokers), proxy, topic }
 }
 
-const readAll = async (kafka: Kafka, topic: string): Promise<string[]> => {
-  const values: string[] = []
-  const reader = await TopicReader.open({ kafka, topic, groupPrefix: 'faults', from: 'beginning', untilEnd: true })
-  for await (const { value } of reader) values.push(String(value))
-  return values
-}
-
 const faults: readonly Fault[] = ['lose-request', 'lose-response']
 for (const fault of faults) {
   test(`a producer through a Produce that is hit by ${String(fault)} writes every record once, in order`, async (t) => {
@@ -53,6 +46,6 @@ for (const fault of faults) {
     await struck
     await Promise.all(sent)
     await producer.send([record('5')])
-    assert.deepEqual(await readAll(direct, topic), ['0', '1', '2', '3', '4', '5'])
+    assert.deepEqual(await readValues(direct, topic, 6), ['0', '1', '2', '3', '4', '5'])
   })
 }
