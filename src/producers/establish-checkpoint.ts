@@ -1,10 +1,9 @@
 /** Where a folder begins: at first sight, and when the server has renumbered it. Reads only; nothing is committed here. */
 import type { Checkpoint } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
-import { toPosthornError } from '../errors.ts'
 import type { Mailbox, OpenFolder } from '../mail/mailbox.ts'
 import { firstCheckpoint, toRanges } from './checkpoint.ts'
-import { blame } from './pending-messages.ts'
+import type { PatientDescription } from './patient-description.ts'
 import { isKnown, mostRemembered, remember, whatIsKnown, type Known } from './renumbering.ts'
 import { sliceUids } from './select-messages.ts'
 
@@ -14,16 +13,26 @@ export interface FolderPast {
   /** The checkpoint of another UIDVALIDITY; null: the folder was never seen. */
   known: Checkpoint | null
   now: number
+  /** Kept from one try to the next. */
+  description: PatientDescription
 }
 
 /** So many ranges make a checkpoint of about 300 KB; beyond, the flags are read when the messages are. */
 const mostRanges = 50_000
 
-const findUnknown = async (mailbox: Mailbox, known: Known, highestUid: number): Promise<number[]> => {
+/** What the server does not describe is unknown as well, and becomes a dead letter like any other such message. */
+const findUnknown = async (
+  mailbox: Mailbox,
+  known: Known,
+  highestUid: number,
+  description: PatientDescription,
+): Promise<number[]> => {
   const unknown: number[] = []
-  for (const slice of sliceUids(await mailbox.searchUids({ sinceMs: known.sinceMs }, 1))) {
-    const summaries = (await mailbox.fetchSummaries(slice)).filter(({ uid }) => uid <= highestUid)
-    unknown.push(...summaries.filter((summary) => !isKnown(known, summary)).map(({ uid }) => uid))
+  const present = (await mailbox.searchUids({ sinceMs: known.sinceMs }, 1)).filter((uid) => uid <= highestUid)
+  for (const slice of sliceUids(present)) {
+    const described = await description.of(mailbox, slice)
+    const settled = new Set(described.filter((summary) => isKnown(known, summary)).map(({ uid }) => uid))
+    unknown.push(...slice.filter((uid) => !settled.has(uid)))
   }
   return unknown
 }
@@ -31,7 +40,7 @@ const findUnknown = async (mailbox: Mailbox, known: Known, highestUid: number): 
 export const establishCheckpoint = async (
   mailbox: Mailbox,
   { uidValidity, uidNext }: OpenFolder,
-  { account, rule, known, now }: FolderPast,
+  { account, rule, known, now, description }: FolderPast,
 ): Promise<Checkpoint> => {
   const { folder, start, uidValidityChanged: policy } = rule
   // RFC 3501 2.3.1.1: UIDNEXT is above every UID; a server may omit it.
@@ -39,7 +48,7 @@ export const establishCheckpoint = async (
   const sight = { uidValidity, highestUid }
   if (known !== null && policy === 'replay') return firstCheckpoint(account, folder, { at: 'earliest' }, sight, now)
   if (known !== null) {
-    const unknown = await findUnknown(mailbox, whatIsKnown(known, policy), highestUid)
+    const unknown = await findUnknown(mailbox, whatIsKnown(known, policy), highestUid, description)
     return {
       ...firstCheckpoint(account, folder, { at: 'unread' }, sight, now),
       atFirstSight: toRanges(unknown),
@@ -53,10 +62,7 @@ export const establishCheckpoint = async (
   const ranges = toRanges(present.filter((uid) => unread.has(uid)))
   // What is passed over is settled as well: a renumbered folder must not bring it.
   const passedOver = present.filter((uid) => !unread.has(uid)).slice(-mostRemembered)
-  const described = await mailbox.fetchSummaries(passedOver).catch((error: unknown) => {
-    if (blame(toPosthornError(error, 'fetch')) !== 'message') throw error
-    return []
-  })
+  const described = await description.of(mailbox, passedOver)
   const recent = remember([], described, policy)
   return { ...first, recent, atFirstSight: start.at === 'latest' || ranges.length > mostRanges ? null : ranges }
 }

@@ -23,6 +23,7 @@ import { buildCheckpointKey } from './dedupe-id.ts'
 import { establishCheckpoint } from './establish-checkpoint.ts'
 import { blame, chargeAll, mostAttempts, nextDueAt, settle, whatIsDue } from './pending-messages.ts'
 import { OneAhead } from './one-ahead.ts'
+import { PatientDescription } from './patient-description.ts'
 import { batchBounds, planBatches } from './plan-batches.ts'
 import type { MessagePublisher, Prepared } from './publish-message.ts'
 import { remember, renumberedMeanwhile } from './renumbering.ts'
@@ -55,6 +56,7 @@ export class FolderReceiver {
   #isDirty = false
   /** Something up to this UID broke the connection, or can't be described: these messages are taken one by one. */
   #suspectUpTo = 0
+  #description = new PatientDescription()
   #hasAfterReadFailed = false
 
   constructor(deps: FolderDependencies, committed: Checkpoint | null) {
@@ -123,7 +125,8 @@ export class FolderReceiver {
     const { account, rule, publisher, emit, now } = this.#deps
     const known = this.#checkpoint
     if (known !== null && known.uidValidity === opened.uidValidity) return known
-    const checkpoint = await establishCheckpoint(mailbox, opened, { account, rule, known, now: now() })
+    const past = { account, rule, known, now: now(), description: this.#description }
+    const checkpoint = await establishCheckpoint(mailbox, opened, past)
     const { uidValidity, lastUid } = checkpoint
     if (known !== null) {
       const facts = { before: known.uidValidity, now: uidValidity, policy: rule.uidValidityChanged }
@@ -134,6 +137,7 @@ export class FolderReceiver {
     )
     await this.#commit(checkpoint, lost)
     this.#suspectUpTo = 0
+    this.#description = new PatientDescription()
     emit({ type: 'FolderOpened', account, folder: rule.folder, uidValidity, lastUid })
     return checkpoint
   }

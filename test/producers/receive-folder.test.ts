@@ -4,6 +4,7 @@ import { PosthornError } from '../../src/errors.ts'
 import { everyMessage } from '../../src/mail/match-message.ts'
 import { mail, openFolder } from '../support/folder.ts'
 import type { ImapReaction } from '../support/imap-fault-server.ts'
+import { inUidSet } from '../support/uid-set.ts'
 
 const day = 86_400_000
 const minute = 60_000
@@ -202,12 +203,6 @@ const poisons: Record<string, { at: (args: string) => boolean; reaction: ImapRea
   },
 }
 
-const includes = (set: string, uid: number): boolean =>
-  set.split(',').some((part) => {
-    const [first = 0, last = first] = part.split(':').map(Number)
-    return uid >= first && uid <= last
-  })
-
 for (const [title, { at, reaction, code }] of Object.entries(poisons)) {
   test(`one message that ${title} is a dead letter after five tries, and the others are published`, async (t) => {
     const folder = await openFolder(
@@ -215,7 +210,7 @@ for (const [title, { at, reaction, code }] of Object.entries(poisons)) {
       {},
       {
         script: ({ verb, args }) =>
-          verb === 'UID FETCH' && at(args) && includes(args.split(' ')[0] ?? '', 3) ? reaction : undefined,
+          verb === 'UID FETCH' && at(args) && inUidSet(args.split(' ')[0] ?? '', 3) ? reaction : undefined,
       },
     )
     for (const name of ['a', 'b', 'poison', 'd', 'e']) folder.server.deliver(mail(name))
@@ -239,7 +234,7 @@ test('a message that kills the connection is the only one charged, though the ba
     {},
     {
       script: ({ verb, args }) =>
-        verb === 'UID FETCH' && args.includes('BODY.PEEK[]') && includes(args.split(' ')[0] ?? '', poison)
+        verb === 'UID FETCH' && args.includes('BODY.PEEK[]') && inUidSet(args.split(' ')[0] ?? '', poison)
           ? { drop: true }
           : undefined,
     },

@@ -52,22 +52,6 @@ test('a message that was published at a later try is known again when the server
   assert.deepEqual(await folder.subjects(), ['a', 'c', 'later'])
 })
 
-test('a folder begins though an old message in it can not be described', async (t) => {
-  const folder = await openFolder(
-    t,
-    { start: { at: 'latest' } },
-    {
-      script: ({ verb, args }) =>
-        verb === 'UID FETCH' && /^1:2 .*HEADER\.FIELDS/.test(args) ? { answer: 'NO that one is broken' } : undefined,
-    },
-  )
-  for (const name of ['broken', 'old']) folder.server.deliver(mail(name))
-  await folder.sync()
-  folder.server.deliver(mail('new'))
-  await folder.sync()
-  assert.deepEqual(await folder.subjects(), ['new'])
-})
-
 test('what was suspect is not, once the server has renumbered the folder', async (t) => {
   let isBroken = true
   const folder = await openFolder(
