@@ -28,6 +28,11 @@ export type PosthornEvent =
   | { type: 'PartitionReady'; role: Role; partition: number }
   | { type: 'KafkaTrouble'; role: Role | 'oauth'; code: ErrorCode; message: string }
   | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: string | null }
+  /**
+   * The partition was lost or let go while so many deliveries were under way: whoever owns it next can't know their outcome
+   * and decides as `delivery` of each says.
+   */
+  | { type: 'DeliveriesAbandoned'; partition: number; deliveries: number }
   /** No connection is tried for a while; mail that waits is deferred, not lost. */
   | { type: 'SmtpTrouble'; account: string; code: ErrorCode; message: string; action: string | null; retryInMs: number }
   /** The account, not a mail, is refused. `retryInMs` null: nothing is tried until a person has logged in. */

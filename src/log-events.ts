@@ -34,6 +34,8 @@ const describe = (event: PosthornEvent): [Level, string] => {
       return ['warn', 'trouble with Kafka, trying again']
     case 'MailSettled':
       return [event.status === 'DELIVERED' ? 'debug' : 'info', 'send request settled']
+    case 'DeliveriesAbandoned':
+      return ['warn', 'a partition was lost with deliveries under way: their outcome is not recorded']
     case 'SmtpTrouble':
       return ['warn', 'trouble with an SMTP server, trying again']
     case 'AccountPaused':

@@ -75,7 +75,10 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
         records: Math.max(laneLimits.records, 2 * concurrency),
         slotsOf,
         inputTopics: sendInputTopics(config),
-        onReleased: () => partitions.delete(partition),
+        onReleased: (underWay) => {
+          partitions.delete(partition)
+          if (underWay > 0) emit({ type: 'DeliveriesAbandoned', partition: context.partition, deliveries: underWay })
+        },
         log: new RequestLog({
           stateTopic: sendStateTopic(topics),
           partition: context.partition,

@@ -51,7 +51,8 @@ export interface SendPartitionOptions extends Pick<LaneOptions<LaneJob>, 'accoun
   inputTopics: readonly string[]
   log: RequestLog
   replaceTooLarge: BatcherOptions['replaceTooLarge']
-  onReleased: () => void
+  /** @param underWay deliveries that were begun and whose outcome will not be recorded here */
+  onReleased: (underWay: number) => void
 }
 
 interface QueuedJob extends SendJob, LaneJob {}
@@ -146,7 +147,7 @@ export class SendPartition implements PartitionOwner {
     if (this.#relieving !== null) clearInterval(this.#relieving)
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
-    this.#options.onReleased()
+    this.#options.onReleased(this.#running.size)
   }
 
   async #take(record: ConsumedRecord): Promise<void> {

@@ -25,6 +25,11 @@ export const eventFamilies = {
     help: 'Results of send requests by status; DEFERRED is an attempt that will be repeated. The code is empty on success.',
     labels: ['account', 'status', 'code'],
   },
+  posthorn_deliveries_abandoned_total: {
+    type: 'counter',
+    help: 'Deliveries that were under way when their partition was lost: each may be repeated, or reported INDETERMINATE.',
+    labels: [],
+  },
   posthorn_smtp_troubles_total: {
     type: 'counter',
     help: 'SMTP servers that could not be used for a while.',
@@ -105,6 +110,8 @@ export const countEvent = (
       const labels = { account: known(event.account), status: event.status, code: event.code ?? '' }
       return [{ name: 'posthorn_send_results_total', labels, add: 1 }]
     }
+    case 'DeliveriesAbandoned':
+      return [{ name: 'posthorn_deliveries_abandoned_total', labels: {}, add: event.deliveries }]
     case 'SmtpTrouble':
       return [{ name: 'posthorn_smtp_troubles_total', labels: { account: event.account, code: event.code }, add: 1 }]
     case 'AccountPaused': {

@@ -5,7 +5,7 @@
  * A rebalance stops the intake and drains every owner before this member joins again; what stays assigned under the
  * same member id goes on with its connections, since nobody else can have owned it meanwhile. A new member id (the
  * group had given this member up) releases everything first. Whatever goes wrong ends in one place, `#rejoin`: leave,
- * release, join anew, for as long as it takes.
+ * drain once Kafka answers, release, join anew, for as long as it takes.
  *
  * kafkajs starts again at the committed offset after each join, so records can be delivered twice to an owner;
  * `PartitionOwner.accept` must tolerate that (the offset tracker does).
@@ -45,6 +45,8 @@ const rebalanceTimeoutMs = 60_000
 const transactionTimeoutMs = 60_000
 /** Time for owners to drain before a rebalance: no heartbeat is sent meanwhile, so part of the session timeout. */
 const drainShare = 0.4
+/** Time for owners to drain once Kafka answers again: their ledgers may be pausing, and no partition can be lost meanwhile. */
+const restartDrainMs = 20_000
 /** A process that is told to stop has 20 s in all; before this, the send role may have waited for its servers. */
 const stopDrainMs = 9_000
 const pause = { firstMs: 100, maxMs: 10_000 }
@@ -70,7 +72,9 @@ export class GroupMember {
     this.#topics = [...options.inputTopics, options.stateTopic]
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
-      partitionAssigners: [coPartitionAssigner({ owned: () => this.partitions, beforeJoin: () => this.#drainAll() })],
+      partitionAssigners: [
+        coPartitionAssigner({ owned: () => this.partitions, beforeJoin: () => this.#drainAll(this.#drainMs) }),
+      ],
       sessionTimeout: options.sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: 1_000,
@@ -132,7 +136,7 @@ export class GroupMember {
   async stop(): Promise<void> {
     this.#stopping = true
     await this.#restarting
-    await this.#drainAll(stopDrainMs)
+    await this.#drainAll(Math.min(this.#drainMs, stopDrainMs))
     this.#memberId = null
     await this.#releaseAll()
     await this.#consumer.disconnect().catch(() => undefined)
@@ -233,8 +237,12 @@ export class GroupMember {
     }
   }
 
-  async #drainAll(longestMs = Number.POSITIVE_INFINITY): Promise<void> {
-    const signal = AbortSignal.timeout(Math.min(this.#options.sessionTimeoutMs * drainShare, longestMs))
+  get #drainMs(): number {
+    return this.#options.sessionTimeoutMs * drainShare
+  }
+
+  async #drainAll(longestMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(longestMs)
     // Each owner listens to it; Node takes more than ten for a leak.
     setMaxListeners(this.#held.size, signal)
     await Promise.all([...this.#held.values()].map(({ owner }) => owner.drain(signal)))
@@ -271,8 +279,13 @@ export class GroupMember {
         await this.#consumer.stop()
         // A join that was under way may have come to its end meanwhile.
         this.#memberId = null
-        await this.#releaseAll()
         await this.#consumer.disconnect()
+        // Not before Kafka answers can be recorded what is in flight: released earlier, it would be done again.
+        await this.#consumer.connect()
+        await this.#drainAll(restartDrainMs)
+        await this.#releaseAll()
+        // Also what fell out of the drain is mended by joining.
+        this.#mustRestart = false
         await this.start()
       } catch (cause) {
         this.#options.events.trouble(classifyKafkaError(cause, 'start'))

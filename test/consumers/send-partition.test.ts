@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { RequestLog } from '../../src/consumers/request-log.ts'
 import { firstHistory } from '../../src/consumers/send-history.ts'
 import { SendPartition, type SendFlow } from '../../src/consumers/send-partition.ts'
@@ -19,9 +19,12 @@ const record: ConsumedRecord = {
   headers: [],
 }
 
-test('a record about which nobody foresaw what happens is a dead letter, and the partition goes on behind it', async (t) => {
+const start = (
+  t: TestContext,
+  settle: SendFlow['settle'],
+  onReleased: (underWay: number) => void = () => undefined,
+) => {
   const commits = new EventEmitter()
-  const committed = once(commits, 'commit') as Promise<[readonly OutgoingRecord[], Positions]>
   const flow: SendFlow = {
     decode: async (decoded) => ({ record: decoded, request: sendRequest(), history: firstHistory(decoded) }),
     reject: ({ topic, offset }, { code }) => ({
@@ -31,7 +34,7 @@ test('a record about which nobody foresaw what happens is a dead letter, and the
     dueAt: () => 0,
     handOn: () => null,
     postpone: () => assert.fail(),
-    settle: () => Promise.reject(new TypeError('recipients is not iterable')),
+    settle,
   }
   const now = () => 0
   const partition = new SendPartition(
@@ -52,13 +55,46 @@ test('a record about which nobody foresaw what happens is a dead letter, and the
       inputTopics: ['in'],
       log: new RequestLog({ stateTopic: 'state', partition: 0, windowMs: 1, maxIds: 1, now }),
       replaceTooLarge: (one) => one,
-      onReleased: () => undefined,
+      onReleased,
     },
   )
   t.after(() => partition.release())
   partition.begin(new Map([['in', { offset: 7, settled: [] }]]))
+  return { partition, commits }
+}
+
+test('a record about which nobody foresaw what happens is a dead letter, and the partition goes on behind it', async (t) => {
+  const { partition, commits } = start(t, () => Promise.reject(new TypeError('recipients is not iterable')))
+  const committed = once(commits, 'commit') as Promise<[readonly OutgoingRecord[], Positions]>
   partition.accept([record])
   const [records, positions] = await committed
   assert.deepEqual(records, [{ topic: 'dead', key: 'INTERNAL', value: null }])
   assert.deepEqual(positions.get('in'), { offset: 8, settled: [] })
+})
+
+test('what is still under way when a partition is let go is counted, and nothing else', async (t) => {
+  const steps = new EventEmitter()
+  const begun = once(steps, 'begun')
+  const underWay: number[] = []
+  const { partition } = start(
+    t,
+    async () => {
+      steps.emit('begun')
+      await once(steps, 'end')
+      return null
+    },
+    (count) => underWay.push(count),
+  )
+  partition.accept([record])
+  await begun
+  await partition.drain(AbortSignal.abort())
+  await partition.release()
+  steps.emit('end')
+  const idle = start(
+    t,
+    async () => null,
+    (count) => underWay.push(count),
+  )
+  await idle.partition.release()
+  assert.deepEqual(underWay, [1, 0])
 })

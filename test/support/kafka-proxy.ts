@@ -56,6 +56,7 @@ export class KafkaProxy {
   readonly #target: { host: string; port: number }
   readonly #plans: Plan[] = []
   readonly #links = new Set<Link>()
+  #isDown = false
 
   private constructor(server: Server, broker: string) {
     const [host = '', port] = broker.split(':')
@@ -63,6 +64,10 @@ export class KafkaProxy {
     this.#target = { host, port: Number(port) }
     this.brokers = [`${host}:${this.port}`]
     server.on('connection', (client) => {
+      if (this.#isDown) {
+        client.destroy()
+        return
+      }
       const link = new Link(client, connect(this.#target), {
         fault: (request) => this.#take(request),
         readdress: (frame) => this.#readdress(frame),
@@ -99,6 +104,16 @@ export class KafkaProxy {
   /** Cuts every connection; new ones are taken. */
   cut(): void {
     for (const link of this.#links) link.cut()
+  }
+
+  /** Until `up` nobody gets through, as while a broker is away. */
+  down(): void {
+    this.#isDown = true
+    this.cut()
+  }
+
+  up(): void {
+    this.#isDown = false
   }
 
   #take(request: KafkaRequest): Plan | undefined {
