@@ -42,6 +42,8 @@ export interface Checkpoint {
   pending: PendingMessage[]
   /** Published messages whose after-read action is not known to be done: written with the publication, dropped by a later checkpoint, repeated after a restart. Ascending, not overlapping. */
   afterReadPending: UidRange[]
+  /** An after-read move by copying (a server without MOVE, RFC 6851) is under way for the first of afterReadPending: its copies have this UID or a higher one in the destination. Null: none is. */
+  afterReadToUidNext: number | null
   /** Highest UID that was there when the folder was first seen: up to it the account's start rule decides what is taken, above it everything is. Null: no such limit. */
   firstSightUid: number | null
   /** Which of the UIDs from lastUid to firstSightUid are taken, where that was settled at first sight (start: unread) or when the server had renumbered the folder. Ascending, not overlapping. Null: the start rule decides when the message is looked at. */
@@ -68,6 +70,8 @@ export interface CheckpointInput {
   pending?: PendingMessage[] | undefined
   /** Published messages whose after-read action is not known to be done: written with the publication, dropped by a later checkpoint, repeated after a restart. Ascending, not overlapping. */
   afterReadPending?: UidRange[] | undefined
+  /** An after-read move by copying (a server without MOVE, RFC 6851) is under way for the first of afterReadPending: its copies have this UID or a higher one in the destination. Null: none is. */
+  afterReadToUidNext?: number | null | undefined
   /** Highest UID that was there when the folder was first seen: up to it the account's start rule decides what is taken, above it everything is. Null: no such limit. */
   firstSightUid?: number | null | undefined
   /** Which of the UIDs from lastUid to firstSightUid are taken, where that was settled at first sight (start: unread) or when the server had renumbered the folder. Ascending, not overlapping. Null: the start rule decides when the message is looked at. */

@@ -47,10 +47,13 @@ export const createMailboxOwner =
       openAccounts,
       settleCommand: (record, host, attempt, mayWait) => settler.settle(record, host, attempt, mayWait),
       replaceTooLarge: (record, error) => {
-        const source = typeof record.key === 'string' ? record.key : record.topic
-        emit({ type: 'RecordDeadLettered', source, code: error.code, message: error.message })
         const facts = { topic: topics.deadLetters, attempts: 1, at: now() }
-        return record.insteadWhenTooLarge ?? buildOversizeDeadLetter(record, error, facts)
+        const instead = record.insteadWhenTooLarge ?? buildOversizeDeadLetter(record, error, facts)
+        if (instead.topic === topics.deadLetters) {
+          const source = typeof record.key === 'string' ? record.key : record.topic
+          emit({ type: 'RecordDeadLettered', source, code: error.code, message: error.message })
+        }
+        return instead
       },
       newBackoff,
       onTrouble: ({ code, message }) => emit({ type: 'KafkaTrouble', role: 'receive', code, message }),

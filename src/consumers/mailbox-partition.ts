@@ -17,7 +17,7 @@ import { SettlementBatcher, type BatcherOptions, type Settlement } from '../kafk
 import type { Awaited } from '../readiness.ts'
 import { WorkGate } from '../producers/work-gate.ts'
 import { KeyedQueue } from './keyed-queue.ts'
-import type { CommandPlan } from './plan-command.ts'
+import type { KeptPlan } from './plan-command.ts'
 import { planKey } from './settle-command.ts'
 import { Slots } from './slots.ts'
 
@@ -39,7 +39,7 @@ export interface MailboxHost {
   /** False: another worker may own the partition by now, so nothing may be done to a mailbox. */
   isLeaseFresh: () => boolean
   /** By offset: what commands that are being carried out will do, also those that an earlier owner began. */
-  plans: Map<number, CommandPlan>
+  plans: Map<number, KeptPlan>
   /** By checkpoint key: what earlier owners settled. */
   checkpoints: ReadonlyMap<string, Checkpoint>
   /** Aborted when the partition is let go. */
@@ -145,11 +145,11 @@ export class MailboxPartition implements PartitionOwner {
   async #open(): Promise<void> {
     const { codec, openAccounts } = this.#deps
     const checkpoints = new Map<string, Checkpoint>()
-    const plans = new Map<number, CommandPlan>()
+    const plans = new Map<number, KeptPlan>()
     for (const [key, value] of this.#replayed) {
       if (value === null) continue
       if (key.startsWith(planKey('')))
-        plans.set(Number(key.slice(planKey('').length)), JSON.parse(value.toString()) as CommandPlan)
+        plans.set(Number(key.slice(planKey('').length)), JSON.parse(value.toString()) as KeptPlan)
       else checkpoints.set(key, await codec.decode('Checkpoint', value))
     }
     this.#replayed.clear()

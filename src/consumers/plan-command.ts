@@ -5,24 +5,30 @@
  * before the first action; the next run compares it with both folders, so that nothing is copied twice and the result
  * tells what was really moved.
  */
-import type { MailboxCommand, MessageFilter, MovedMessage, UidRange } from '../avro/records.ts'
+import type { MailboxCommand, MessageFilter, MovedMessage } from '../avro/records.ts'
 import { PosthornError } from '../errors.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import { everyMessage, type MessageSelector } from '../mail/match-message.ts'
-import { fromRanges, toRanges } from '../producers/checkpoint.ts'
-import { fingerprintOf } from '../producers/renumbering.ts'
-import { findByMessageId, findMatching, sliceUids } from '../producers/select-messages.ts'
+import { fromUidSet, toUidSet } from '../mail/uid-set.ts'
+import { Arrivals, fingerprintsOf } from '../producers/arrivals.ts'
+import { findByMessageId, findMatching } from '../producers/select-messages.ts'
 
 export interface CommandPlan {
   uidValidity: number
-  uids: UidRange[]
+  /** A sequence set, `1:5,9`. */
+  uids: string
   /** How many of the target's UIDs or Message-IDs were not there. */
   missing: number
   toFolder: string | null
-  /** What arrives in `toFolder` gets this UID or a higher one; null: the server does not tell. */
-  toUidNext: number | null
-  /** By UID; empty where too many messages are meant, or none is transferred. */
-  fingerprints: Record<string, string>
+  /** What arrives in `toFolder` gets this UID or a higher one. */
+  toUidNext: number
+  /** Of the UIDs, in their order; null: not known. Empty where too many messages are meant, or none is transferred. */
+  fingerprints: (string | null)[]
+}
+
+/** A plan as it is kept. Offsets begin anew in a topic that was made again, so it tells the command that it is for. */
+export interface KeptPlan extends CommandPlan {
+  of: string
 }
 
 /** Where a plan stands after an earlier run. */
@@ -34,10 +40,14 @@ export interface Progress {
   moved: MovedMessage[]
   /** Of those, or deleted. */
   changed: number
+  /** So many messages that are not known as copies have arrived in the destination. */
+  others: number
 }
 
-/** 20 bytes each in one record. */
+/** 15 bytes each in one record. */
 const mostFingerprints = 20_000
+/** Characters of `uids`: the plan is one record, and brokers take 1 MB by default. */
+const longestUidSet = 500_000
 
 const isTransfer = ({ action }: MailboxCommand): boolean =>
   action === 'MOVE' || action === 'ARCHIVE' || action === 'COPY'
@@ -51,65 +61,63 @@ export const planCommand = async (
 ): Promise<CommandPlan> => {
   const toFolder = await findDestination(mailbox, command, archiveFolder)
   const { uids, missing } = await findTargets(mailbox, command.target)
-  const plan = { uidValidity, uids: toRanges(uids), missing, toFolder, toUidNext: null, fingerprints: {} }
+  const plan = { uidValidity, uids: toUidSet(uids), missing, toFolder, toUidNext: 1, fingerprints: [] }
+  if (plan.uids.length > longestUidSet) {
+    const message = `the command means ${uids.length} messages whose UIDs are too scattered for one command`
+    throw new PosthornError('COMMAND_INVALID', message, {
+      stage: 'command',
+      action: 'Use several commands that mean fewer messages each, for example by date.',
+    })
+  }
   if (uids.length === 0 || toFolder === null) return plan
   if (command.createFolder) await mailbox.createFolder(toFolder)
-  const toUidNext = await mailbox.uidNextOf(toFolder)
-  const fingerprints: Record<string, string> = {}
-  if (toUidNext !== null && uids.length <= mostFingerprints) {
-    for (const slice of sliceUids(uids)) {
-      for (const summary of await mailbox.fetchSummaries(slice)) fingerprints[summary.uid] = fingerprintOf(summary)
-    }
-  }
-  return { ...plan, toUidNext, fingerprints }
+  const toUidNext = await findUidNext(mailbox, toFolder, command.fromFolder)
+  if (uids.length > mostFingerprints) return { ...plan, toUidNext }
+  const fingerprints = await fingerprintsOf(mailbox, uids)
+  return { ...plan, toUidNext, fingerprints: uids.map((uid) => fingerprints.get(uid) ?? null) }
+}
+
+/** Leaves `openFolder` open. */
+const findUidNext = async (mailbox: Mailbox, folder: string, openFolder: string): Promise<number> => {
+  const told = await mailbox.uidNextOf(folder)
+  if (told !== null) return told
+  await mailbox.open(folder, { readOnly: true })
+  const highest = (await mailbox.searchUids({}, 1)).at(-1) ?? 0
+  await mailbox.open(openFolder, { readOnly: false })
+  return highest + 1
 }
 
 /** Compares the plan with what is there now. Leaves the command's folder open. */
 export const findProgress = async (mailbox: Mailbox, command: MailboxCommand, plan: CommandPlan): Promise<Progress> => {
-  const planned = fromRanges(plan.uids)
+  const planned = fromUidSet(plan.uids)
   const present = new Set(await mailbox.searchUids({}, planned[0] ?? 1))
   const left = planned.filter((uid) => present.has(uid))
   const gone = planned.filter((uid) => !present.has(uid))
-  if (command.action === 'DELETE') return { left, copied: [], moved: [], changed: gone.length }
-  if (!isTransfer(command)) return { left, copied: [], moved: [], changed: 0 }
-  const arrived = await findArrived(mailbox, plan)
+  if (command.action === 'DELETE') return { left, copied: [], moved: [], changed: gone.length, others: 0 }
+  if (!isTransfer(command) || plan.toFolder === null) return { left, copied: [], moved: [], changed: 0, others: 0 }
+  const isTraceable = plan.fingerprints.length > 0
+  const fingerprints = isTraceable
+    ? new Map(planned.map((uid, index) => [uid, plan.fingerprints[index] ?? undefined]))
+    : await fingerprintsOf(mailbox, left)
+  const arrivals = await Arrivals.read(mailbox, plan.toFolder, plan.toUidNext)
   await mailbox.open(command.fromFolder, { readOnly: false })
+  const arrived = (uids: readonly number[]): MovedMessage[] =>
+    uids.flatMap((fromUid) => {
+      const toUid = arrivals.take(fingerprints.get(fromUid))
+      return toUid === null ? [] : [{ fromUid, toUid }]
+    })
+  const without = (uids: readonly number[], done: readonly MovedMessage[]): number[] => {
+    const doneUids = new Set(done.map(({ fromUid }) => fromUid))
+    return uids.filter((uid) => !doneUids.has(uid))
+  }
   if (command.action === 'COPY') {
-    const moved = planned.flatMap((fromUid) => takeArrived(arrived, plan, fromUid))
-    const done = new Set(moved.map(({ fromUid }) => fromUid))
-    return { left: left.filter((uid) => !done.has(uid)), copied: [], moved, changed: moved.length }
+    const moved = arrived(planned)
+    return { left: without(left, moved), copied: [], moved, changed: moved.length, others: arrivals.count }
   }
   // Without fingerprints nobody can tell where they went, but they are gone.
-  const isTraceable = Object.keys(plan.fingerprints).length > 0
-  const moved = gone.flatMap((fromUid) =>
-    isTraceable ? takeArrived(arrived, plan, fromUid) : [{ fromUid, toUid: null }],
-  )
-  const copied = left.flatMap((fromUid) => takeArrived(arrived, plan, fromUid))
-  const halfDone = new Set(copied.map(({ fromUid }) => fromUid))
-  return { left: left.filter((uid) => !halfDone.has(uid)), copied, moved, changed: moved.length }
-}
-
-/** The new messages of the destination, by fingerprint. */
-const findArrived = async (mailbox: Mailbox, { toFolder, toUidNext }: CommandPlan): Promise<Map<string, number[]>> => {
-  const arrived = new Map<string, number[]>()
-  if (toFolder === null || toUidNext === null) return arrived
-  await mailbox.open(toFolder, { readOnly: true })
-  for (const slice of sliceUids(await mailbox.searchUids({}, toUidNext))) {
-    for (const summary of (await mailbox.fetchSummaries(slice)).sort((a, b) => a.uid - b.uid)) {
-      const fingerprint = fingerprintOf(summary)
-      arrived.set(fingerprint, [...(arrived.get(fingerprint) ?? []), summary.uid])
-    }
-  }
-  return arrived
-}
-
-const takeArrived = (
-  arrived: Map<string, number[]>,
-  { fingerprints }: CommandPlan,
-  fromUid: number,
-): MovedMessage[] => {
-  const toUid = arrived.get(fingerprints[fromUid] ?? '')?.shift()
-  return toUid === undefined ? [] : [{ fromUid, toUid }]
+  const moved = isTraceable ? arrived(gone) : gone.map((fromUid) => ({ fromUid, toUid: null }))
+  const copied = arrived(left)
+  return { left: without(left, copied), copied, moved, changed: moved.length, others: arrivals.count }
 }
 
 const findDestination = async (

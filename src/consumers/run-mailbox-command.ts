@@ -7,7 +7,8 @@ import type { MailboxCommand, MailboxCommandResult, MovedMessage } from '../avro
 import { PosthornError, toPosthornError } from '../errors.ts'
 import type { OutgoingRecord, RecordHeader } from '../kafka/records.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
-import { fromRanges } from '../producers/checkpoint.ts'
+import { fromUidSet } from '../mail/uid-set.ts'
+import { moveMessages } from '../producers/move-messages.ts'
 import { findProgress, planCommand, type CommandPlan, type Progress } from './plan-command.ts'
 
 export type CommandOutcome = Pick<
@@ -78,7 +79,7 @@ export const runMailboxCommand = async (
   }
   const known = memory.plan?.uidValidity === uidValidity ? memory.plan : null
   const plan = known ?? (await planCommand(mailbox, command, uidValidity, settings.archiveFolder))
-  const uids = fromRanges(plan.uids)
+  const uids = fromUidSet(plan.uids)
   const found = { matched: uids.length, toFolder: plan.toFolder }
   if (uids.length === 0) {
     return { outcome: { ...found, status: 'NOT_FOUND', changed: 0, moved: [], error: null }, records: [] }
@@ -89,7 +90,7 @@ export const runMailboxCommand = async (
     return { outcome: { ...found, status, changed: count, moved: [], error: null }, records }
   }
   if (known === null) await memory.keep(plan)
-  const fresh: Progress = { left: uids, copied: [], moved: [], changed: 0 }
+  const fresh: Progress = { left: uids, copied: [], moved: [], changed: 0, others: 0 }
   const progress = known === null ? fresh : await findProgress(mailbox, command, known)
   const outcome = await finish(mailbox, command, plan, progress, settings)
   return { outcome: { ...found, ...outcome }, records: [] }
@@ -102,7 +103,7 @@ const finish = async (
   progress: Progress,
   { isLeaseFresh }: CommandSettings,
 ): Promise<Omit<CommandOutcome, 'matched' | 'toFolder'>> => {
-  const moved = [...progress.moved]
+  let moved = [...progress.moved]
   let { changed } = progress
   const size = Math.min(command.folderSizeLimit ?? defaultBatchSize, mostInBatch)
   const assertOwned = () => {
@@ -125,15 +126,43 @@ const finish = async (
       moved.push(...(done ?? []))
       changed += done?.length ?? batch.length
     }
+    const canFind = command.action === 'COPY' || plan.fingerprints.length > 0
+    if (canFind && moved.some(({ toUid }) => toUid === null)) {
+      moved = await findUntold(mailbox, command, plan, moved)
+      changed = moved.length
+      if (changed === 0) throw copiedNothing()
+    }
   } catch (cause) {
     const error = toPosthornError(cause, 'command')
     if (error.retryable) throw error
     const { code, message } = error
     return { status: changed > 0 ? 'PARTIAL' : 'FAILED', changed, moved, error: { code, message } }
   }
-  const isWhole = plan.missing === 0 && changed === fromRanges(plan.uids).length
+  const isWhole = plan.missing === 0 && changed === fromUidSet(plan.uids).length
   return { status: isWhole ? 'DONE' : 'PARTIAL', changed, moved, error: null }
 }
+
+/** Finds new UIDs that the server did not tell. What a copy is said to have done counts only where something arrived. */
+const findUntold = async (
+  mailbox: Mailbox,
+  command: MailboxCommand,
+  plan: CommandPlan,
+  moved: readonly MovedMessage[],
+): Promise<MovedMessage[]> => {
+  const seen = await findProgress(mailbox, command, plan)
+  const toUids = new Map(seen.moved.map(({ fromUid, toUid }) => [fromUid, toUid]))
+  const found = moved.map(({ fromUid, toUid }) => ({ fromUid, toUid: toUid ?? toUids.get(fromUid) ?? null }))
+  if (command.action !== 'COPY') return found
+  // A server that gives copies another date makes them unknown, but they are there.
+  const missing = found.filter(({ toUid }) => toUid === null).length
+  if (seen.others >= missing) return found
+  return found.filter(({ toUid }) => toUid !== null)
+}
+
+const copiedNothing = (): PosthornError =>
+  new PosthornError('IMAP_COMMAND_FAILED', 'the server says that it has copied, but nothing has arrived', {
+    stage: 'command',
+  })
 
 const inBatches = <T>(items: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
@@ -141,14 +170,14 @@ const inBatches = <T>(items: readonly T[], size: number): T[][] =>
 /** @returns what was transferred; null: nothing is by this action */
 const act = async (
   mailbox: Mailbox,
-  { action, flags }: MailboxCommand,
+  { action, fromFolder, flags }: MailboxCommand,
   toFolder: string,
   uids: readonly number[],
 ): Promise<MovedMessage[] | null> => {
   switch (action) {
     case 'MOVE':
     case 'ARCHIVE':
-      return transferred(await mailbox.move(uids, toFolder))
+      return transferred(await moveMessages(mailbox, fromFolder, uids, toFolder))
     case 'COPY':
       return transferred(await mailbox.copy(uids, toFolder))
     case 'DELETE':

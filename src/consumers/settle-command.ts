@@ -12,7 +12,7 @@ import { header, sourceOf, type ConsumedRecord, type OutgoingRecord, type Record
 import type { Settlement } from '../kafka/settlement-batcher.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
 import type { MailboxHost } from './mailbox-partition.ts'
-import type { CommandPlan } from './plan-command.ts'
+import type { CommandPlan, KeptPlan } from './plan-command.ts'
 import { outcomeOfError, runMailboxCommand, type CommandRun, type CommandSettings } from './run-mailbox-command.ts'
 import { validateCommand } from './validate-command.ts'
 
@@ -37,6 +37,8 @@ export interface CommandDependencies {
 }
 
 const maxUnforeseen = 5
+/** From here on a result may be larger than the broker takes (`max.message.bytes` is 1 MB by default). */
+const manyMoved = 10_000
 
 /** Marks a command that came in another account's partition and was passed on; it is passed on once. */
 const forwardedHeader = 'posthorn-forwarded'
@@ -96,7 +98,7 @@ export class CommandSettler {
     }
   }
 
-  #plan({ partition, offset }: ConsumedRecord, plan: CommandPlan | null): OutgoingRecord {
+  #plan({ partition, offset }: ConsumedRecord, plan: KeptPlan | null): OutgoingRecord {
     const value = plan === null ? null : Buffer.from(JSON.stringify(plan))
     return { topic: this.#deps.topics.checkpoints, partition, key: planKey(offset), value }
   }
@@ -132,9 +134,12 @@ export class CommandSettler {
     host: MailboxHost,
     { attempt, mayWait }: { attempt: number; mayWait: boolean },
   ): Promise<CommandRun> {
+    const known = host.plans.get(record.offset)
+    const of = `${command.id} ${record.timestamp}`
     const memory = {
-      plan: host.plans.get(record.offset) ?? null,
-      keep: (plan: CommandPlan) => {
+      plan: known?.of === of ? known : null,
+      keep: (planned: CommandPlan) => {
+        const plan = { ...planned, of }
         host.plans.set(record.offset, plan)
         return host.commit({ records: [this.#plan(record, plan)], source: null })
       },
@@ -157,8 +162,14 @@ export class CommandSettler {
     const { id, account, action, fromFolder } = command
     const result: MailboxCommandResult = { id, account, action, fromFolder, completedAt: now(), ...run.outcome }
     emit({ type: 'CommandSettled', account, id, action, status: result.status, changed: result.changed })
-    const value = await codec.encode('MailboxCommandResult', result, topics.commandResults)
-    return [...run.records, { topic: topics.commandResults, key: id, value, headers: traceHeaders(record) }]
+    const recordOf = async (result: MailboxCommandResult): Promise<OutgoingRecord> => {
+      const value = await codec.encode('MailboxCommandResult', result, topics.commandResults)
+      return { topic: topics.commandResults, key: id, value, headers: traceHeaders(record) }
+    }
+    const whole = await recordOf(result)
+    if (result.moved.length < manyMoved) return [...run.records, whole]
+    // Some 70,000 fit into a record of 1 MB; of more, the numbers must do.
+    return [...run.records, { ...whole, insteadWhenTooLarge: await recordOf({ ...result, moved: [] }) }]
   }
 
   #deadLetter(record: ConsumedRecord, error: PosthornError): OutgoingRecord {

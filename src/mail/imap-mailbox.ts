@@ -10,6 +10,7 @@ import { ImapFlow } from 'imapflow'
 import { PosthornError, type Stage } from '../errors.ts'
 import { withAccessToken, type AccessTokens } from './access-tokens.ts'
 import { classifyImapError } from './classify-imap-error.ts'
+import { requireExactDeletion, unsafeMove } from './exact-deletion.ts'
 import type {
   ConnectedMailbox,
   FolderFacts,
@@ -119,8 +120,8 @@ class FlowMailbox implements ConnectedMailbox {
     return this.#knownFolders.has(folder)
   }
 
-  async searchUids(criteria: SearchCriteria, fromUid: number): Promise<number[]> {
-    const query = toSearchQuery(criteria, fromUid)
+  async searchUids(criteria: SearchCriteria, fromUid: number, toUid?: number): Promise<number[]> {
+    const query = toSearchQuery(criteria, fromUid, toUid ?? '*')
     const found = await this.#ask('fetch', 'searching', () => this.#flow.search(query, { uid: true }))
     // `n:*` means `*:n` where the last UID is below n (RFC 3501 6.4.8).
     return found.filter((uid) => uid >= fromUid)
@@ -188,37 +189,25 @@ class FlowMailbox implements ConnectedMailbox {
   }
 
   async move(uids: readonly number[], folder: string): Promise<Map<number, number | null>> {
-    if (!this.capabilities.has('MOVE')) {
-      this.#requireUidPlus()
-      const copied = await this.#copy(uids, folder)
-      // With UIDPLUS a copy without COPYUID may have copied nothing (RFC 4315 3): then nothing may be deleted.
-      if (copied === null) throw unsafeMove('the server does not tell what it has copied (no COPYUID)')
-      await this.deleteExactly([...copied.keys()])
-      return copied
-    }
+    if (!this.capabilities.has('MOVE')) throw unsafeMove('the server has no MOVE')
     const moved = await this.#ask('command', `moving to ${JSON.stringify(folder)}`, () =>
       this.#flow.messageMove(toUidSet(uids), folder, { uid: true }),
     )
     if (moved.uidMap !== undefined) return moved.uidMap
-    const left = new Set(await this.searchUids({}, Math.min(...uids)))
+    const left = new Set(await this.searchUids({}, Math.min(...uids), Math.max(...uids)))
     return new Map(uids.filter((uid) => !left.has(uid)).map((uid) => [uid, null]))
   }
 
   async copy(uids: readonly number[], folder: string): Promise<Map<number, number | null>> {
-    return (await this.#copy(uids, folder)) ?? new Map(uids.map((uid) => [uid, null]))
-  }
-
-  /** @returns null where the server does not tell what it has copied */
-  async #copy(uids: readonly number[], folder: string): Promise<Map<number, number> | null> {
     const copied = await this.#ask('command', `copying to ${JSON.stringify(folder)}`, () =>
       this.#flow.messageCopy(toUidSet(uids), folder, { uid: true }),
     )
-    return copied.uidMap ?? null
+    return copied.uidMap ?? new Map(uids.map((uid) => [uid, null]))
   }
 
   async deleteExactly(uids: readonly number[]): Promise<void> {
     if (uids.length === 0) return
-    this.#requireUidPlus()
+    requireExactDeletion(this)
     await this.#ask('command', 'deleting', () => this.#flow.messageDelete(toUidSet(uids), { uid: true }))
   }
 
@@ -264,12 +253,6 @@ class FlowMailbox implements ConnectedMailbox {
     }
   }
 
-  #requireUidPlus(): void {
-    const { capabilities } = this
-    if (capabilities.has('UIDPLUS') || capabilities.has('IMAP4REV2')) return
-    throw unsafeMove('the server can not delete exactly these messages (no UIDPLUS)')
-  }
-
   /** Runs one command; `false` and `undefined` are failures. */
   async #ask<T>(stage: Stage, what: string, run: () => Promise<T | false | undefined>): Promise<T> {
     let answer: T | false | undefined
@@ -284,9 +267,3 @@ class FlowMailbox implements ConnectedMailbox {
     throw classifyImapError(fault, stage, what)
   }
 }
-
-const unsafeMove = (message: string): PosthornError =>
-  new PosthornError('IMAP_UNSAFE_MOVE', message, {
-    stage: 'command',
-    action: "Use after: seen or none for this account; a plain EXPUNGE would delete other people's messages as well.",
-  })

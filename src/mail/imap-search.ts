@@ -9,10 +9,10 @@ import type { SearchCriteria } from './mailbox.ts'
 const marginMs = 2 * 86_400_000
 
 /** `n:*` is never empty: see `searchUids`. */
-export const toSearchQuery = (criteria: SearchCriteria, fromUid: number): SearchObject => {
+export const toSearchQuery = (criteria: SearchCriteria, fromUid: number, toUid: number | '*'): SearchObject => {
   const { messageId, unread, keyword, sinceMs, beforeMs, largerThanBytes, smallerThanBytes } = criteria
   return {
-    uid: `${fromUid}:*`,
+    uid: `${fromUid}:${toUid}`,
     ...(messageId === undefined ? {} : { header: { 'message-id': messageId } }),
     ...(unread === null || unread === undefined ? {} : { seen: !unread }),
     // A system flag is no keyword (RFC 3501 6.4.4); the matcher decides on it.

@@ -63,8 +63,8 @@ export interface Mailbox {
   findSpecialFolder(use: string): Promise<string | null>
   /** Does nothing where the folder is there. */
   createFolder(folder: string): Promise<void>
-  /** @returns UIDs from `fromUid` on, ascending */
-  searchUids(criteria: SearchCriteria, fromUid: number): Promise<number[]>
+  /** @returns UIDs from `fromUid` to `toUid` (default: the last), ascending */
+  searchUids(criteria: SearchCriteria, fromUid: number, toUid?: number): Promise<number[]>
   /** Those that are still there, in any order. */
   fetchSummaries(uids: readonly number[]): Promise<MessageSummary[]>
   /** Whole messages; one that has vanished is left out. No other call before the iteration has ended. */
@@ -73,8 +73,12 @@ export interface Mailbox {
   streamRaw(uid: number, size: number): AsyncIterable<Buffer>
   addFlags(uids: readonly number[], flags: readonly string[]): Promise<void>
   removeFlags(uids: readonly number[], flags: readonly string[]): Promise<void>
-  /** @returns for each message that was moved its new UID, null where the server does not tell (COPYUID, RFC 4315) */
+  /**
+   * @returns for each message that was moved its new UID, null where the server does not tell (COPYUID, RFC 4315)
+   * @throws PosthornError `IMAP_UNSAFE_MOVE` where the server has no MOVE (RFC 6851): see `moveMessages`
+   */
   move(uids: readonly number[], folder: string): Promise<Map<number, number | null>>
+  /** As `move`; where the server does not tell, it may not have copied either. */
   copy(uids: readonly number[], folder: string): Promise<Map<number, number | null>>
   /** @throws PosthornError `IMAP_UNSAFE_MOVE` where the server can't delete exactly these (no UIDPLUS) */
   deleteExactly(uids: readonly number[]): Promise<void>

@@ -10,3 +10,12 @@ export const toUidSet = (uids: readonly number[]): string => {
   }
   return parts.join(',')
 }
+
+/** What `toUidSet` was given, ascending. */
+export const fromUidSet = (set: string): number[] =>
+  set === ''
+    ? []
+    : set.split(',').flatMap((part) => {
+        const [first = 0, last = first] = part.split(':').map(Number)
+        return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+      })

@@ -27,6 +27,7 @@ export const firstCheckpoint = (
   lastUid: start.at === 'latest' ? highestUid : 0,
   pending: [],
   afterReadPending: [],
+  afterReadToUidNext: null,
   firstSightUid: start.at === 'earliest' ? null : highestUid,
   atFirstSight: null,
   recent: [],

@@ -167,7 +167,7 @@ export class MessagePublisher {
   /** Messages that did not come but are there. */
   async #unanswered(mailbox: Mailbox, uids: readonly number[]): Promise<Prepared['failed']> {
     if (uids.length === 0) return []
-    const present = new Set(await mailbox.searchUids({}, Math.min(...uids)))
+    const present = new Set(await mailbox.searchUids({}, Math.min(...uids), Math.max(...uids)))
     const error = new PosthornError('IMAP_COMMAND_FAILED', 'the server does not hand the message out', {
       stage: 'fetch',
     })

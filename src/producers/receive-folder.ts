@@ -18,7 +18,8 @@ import { isPosthornError, PosthornError, toPosthornError, type ErrorCode } from 
 import type { Emit } from '../events.ts'
 import type { OutgoingRecord } from '../kafka/records.ts'
 import type { Mailbox, MessageSummary, OpenFolder } from '../mail/mailbox.ts'
-import { advance, dropAfterRead, fromRanges } from './checkpoint.ts'
+import { AfterRead } from './after-read.ts'
+import { advance } from './checkpoint.ts'
 import { buildCheckpointKey } from './dedupe-id.ts'
 import { establishCheckpoint } from './establish-checkpoint.ts'
 import { blame, chargeAll, mostAttempts, nextDueAt, settle, whatIsDue } from './pending-messages.ts'
@@ -27,7 +28,6 @@ import { PatientDescription } from './patient-description.ts'
 import { batchBounds, planBatches } from './plan-batches.ts'
 import type { MessagePublisher, Prepared } from './publish-message.ts'
 import { remember, renumberedMeanwhile } from './renumbering.ts'
-import { runAfterRead } from './run-after-read.ts'
 import { listCandidates, lookAt, nothing, sliceSuspects, undescribed, unseen, type Look } from './select-messages.ts'
 import type { WorkGate } from './work-gate.ts'
 
@@ -57,15 +57,17 @@ export class FolderReceiver {
   /** Something up to this UID broke the connection, or can't be described: these messages are taken one by one. */
   #suspectUpTo = 0
   #description = new PatientDescription()
-  #hasAfterReadFailed = false
+  readonly #afterReading: AfterRead
 
   constructor(deps: FolderDependencies, committed: Checkpoint | null) {
     this.#deps = deps
     this.#checkpoint = committed
+    this.#afterReading = new AfterRead({ ...deps, keep: (checkpoint) => this.#commit(checkpoint) })
   }
 
-  /** Milliseconds until a message that failed is to be tried again; null: none waits. */
+  /** Milliseconds until something is to be done though nothing arrives; null: nothing waits. */
   get retryInMs(): number | null {
+    if (this.#afterReading.isPutOff) return 0
     const dueAt = nextDueAt(this.#checkpoint?.pending ?? [])
     return dueAt === null ? null : Math.max(0, dueAt - this.#deps.now())
   }
@@ -74,9 +76,8 @@ export class FolderReceiver {
   async sync(mailbox: Mailbox, signal: AbortSignal): Promise<number> {
     const { account, rule, gate, emit, now } = this.#deps
     const opened = await mailbox.open(rule.folder, { readOnly: rule.after.action === 'none' })
-    this.#hasAfterReadFailed = false
     const { lastUid } = await gate.pass(signal, () => this.#establish(mailbox, opened))
-    await gate.pass(signal, () => this.#afterRead(mailbox))
+    await gate.pass(signal, async () => this.#adopt(await this.#afterReading.begin(mailbox, this.#current())))
     let settled = 0
     for (const pending of whatIsDue(this.#current().pending, now())) {
       settled += await this.#retry(mailbox, opened, pending, signal)
@@ -173,7 +174,7 @@ export class FolderReceiver {
       const first = await this.#settle(mailbox, prepared, batch.slice(0, half), look, signal)
       return first + (await this.#settle(mailbox, prepared, batch.slice(half), look, signal))
     }
-    await gate.pass(signal, () => this.#afterRead(mailbox))
+    await gate.pass(signal, async () => this.#adopt(await this.#afterReading.goOn(mailbox, this.#current())))
     return settled
   }
 
@@ -250,31 +251,10 @@ export class FolderReceiver {
     await this.#commit(this.#charged({ ...next, recent }, failures))
   }
 
-  /** The after-read action of everything that still awaits it; messages that are gone need none. */
-  async #afterRead(mailbox: Mailbox): Promise<void> {
-    const { account, rule, isLeaseFresh, emit, now } = this.#deps
-    const awaiting = fromRanges(this.#current().afterReadPending)
-    const [first] = awaiting
-    if (first === undefined || this.#hasAfterReadFailed) return
-    try {
-      const present = new Set(await mailbox.searchUids({}, first))
-      // What was stopped for long may have lost the partition without knowing.
-      if (!isLeaseFresh()) return
-      await runAfterRead(
-        mailbox,
-        rule.after,
-        awaiting.filter((uid) => present.has(uid)),
-      )
-    } catch (cause) {
-      const error = toPosthornError(cause, 'after-read')
-      if (blame(error) !== 'message' && error.code !== 'IMAP_FOLDER_MISSING' && error.code !== 'IMAP_UNSAFE_MOVE')
-        throw error
-      // The messages are published: a folder that can't be written to must not keep the next ones back.
-      this.#hasAfterReadFailed = true
-      emit({ type: 'AfterReadFailed', account, folder: rule.folder, code: error.code, message: error.message })
-      return
-    }
-    this.#checkpoint = dropAfterRead(this.#current(), new Set(awaiting), now())
+  /** What is done after reading is committed with whatever comes next. */
+  #adopt(checkpoint: Checkpoint): void {
+    if (checkpoint === this.#checkpoint) return
+    this.#checkpoint = checkpoint
     this.#isDirty = true
   }
 

@@ -57,7 +57,7 @@ const narrow = async (
   const criteria = toCriteria(selector)
   const [first] = present
   if (first === undefined || !isNarrow(criteria)) return present
-  const found = new Set(await mailbox.searchUids(criteria, first))
+  const found = new Set(await mailbox.searchUids(criteria, first, present.at(-1)))
   return present.filter((uid) => found.has(uid))
 }
 
@@ -144,6 +144,6 @@ export const lookAt = async (
   )
   const seen = new Set(described.map(({ uid }) => uid))
   const missing = uids.filter((uid) => !seen.has(uid))
-  const present = new Set(missing[0] === undefined ? [] : await mailbox.searchUids({}, missing[0]))
+  const present = new Set(missing[0] === undefined ? [] : await mailbox.searchUids({}, missing[0], missing.at(-1)))
   return { selected, described, indescribable: missing.filter((uid) => present.has(uid)) }
 }

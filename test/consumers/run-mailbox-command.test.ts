@@ -1,66 +1,9 @@
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import type { MailboxCommand } from '../../src/avro/records.ts'
-import type { CommandPlan } from '../../src/consumers/plan-command.ts'
-import { runMailboxCommand, type CommandOutcome } from '../../src/consumers/run-mailbox-command.ts'
-import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
+import { openAccount } from '../support/command-account.ts'
 import { mail } from '../support/folder.ts'
 import { ScriptFolder } from '../support/imap-fault-folder.ts'
-import { startImapScriptServer, type ImapScriptServer, type ImapServerOptions } from '../support/imap-fault-server.ts'
-
-const commandWith = (changes: Partial<MailboxCommand>): MailboxCommand => ({
-  id: 'c1',
-  account: 'main',
-  action: 'MOVE',
-  fromFolder: 'INBOX',
-  toFolder: null,
-  createFolder: true,
-  flags: [],
-  target: { all: true },
-  folderSizeLimit: null,
-  ...changes,
-})
-
-/** An account whose commands are carried out again and again, as after crashes: plans stay, connections do not. */
-class Account {
-  readonly server: ImapScriptServer
-  plan: CommandPlan | null = null
-  archiveFolder: string | null = null
-  isLeaseFresh = true
-
-  constructor(server: ImapScriptServer) {
-    this.server = server
-  }
-
-  async run(changes: Partial<MailboxCommand>): Promise<CommandOutcome> {
-    const mailbox = await connectMailbox(this.server.config({ commandTimeoutMs: 1_000 }))
-    try {
-      const settings = {
-        archiveFolder: this.archiveFolder,
-        isLeaseFresh: () => this.isLeaseFresh,
-        redeliver: async (_mailbox: unknown, _folder: string, _uidValidity: number, uids: readonly number[]) => ({
-          count: uids.length,
-          records: [],
-        }),
-      }
-      const keep = async (plan: CommandPlan) => void (this.plan = JSON.parse(JSON.stringify(plan)) as CommandPlan)
-      const memory = { plan: this.plan, keep, headers: [] }
-      return (await runMailboxCommand(mailbox, commandWith(changes), settings, memory)).outcome
-    } finally {
-      await mailbox.close()
-    }
-  }
-
-  subjects(folder: string): string[] {
-    return this.server.folder(folder).messages.map(({ raw }) => /Subject: (.*)/.exec(raw)?.[1] ?? '')
-  }
-}
-
-const openAccount = async (t: TestContext, count: number, options: ImapServerOptions = {}): Promise<Account> => {
-  const server = await startImapScriptServer(t, options)
-  for (let n = 1; n <= count; n += 1) server.deliver(`Message-ID: <m${n}@x>\r\n${mail(`s${n}`)}`)
-  return new Account(server)
-}
 
 const some = (...uids: number[]) => ({ uids, uidValidity: 1 })
 
@@ -178,70 +121,4 @@ test('nothing is moved on a stale lease', async (t) => {
   account.isLeaseFresh = false
   await assert.rejects(account.run({ toFolder: 'Done' }), { retryable: true })
   assert.equal(account.server.inbox.messages.length, 1)
-})
-
-/** The server does it, and the worker never hears of it. */
-const doneButUnheard = (verb: string, capabilities?: string[]) => {
-  let isFirst = true
-  const options: ImapServerOptions = {
-    ...(capabilities === undefined ? {} : { capabilities }),
-    script: (occasion) => {
-      if (occasion.verb !== verb || !isFirst) return undefined
-      isFirst = false
-      return { change: (line) => (line.startsWith('OK') ? 'BYE' : null) }
-    },
-  }
-  return options
-}
-
-for (const [action, verb] of [
-  ['MOVE', 'UID MOVE'],
-  ['COPY', 'UID COPY'],
-] as const) {
-  test(`a ${action} whose answer was lost is not repeated, and its result tells the new UIDs`, async (t) => {
-    const account = await openAccount(t, 4, doneButUnheard(verb))
-    account.server.folders.set('Done', new ScriptFolder())
-    account.server.folder('Done').add(mail('was there'))
-    const changes = { action, toFolder: 'Done', folderSizeLimit: 2 } as const
-    await assert.rejects(account.run(changes))
-    const outcome = await account.run(changes)
-    assert.deepEqual([outcome.status, outcome.matched, outcome.changed], ['DONE', 4, 4])
-    assert.deepEqual(
-      outcome.moved.map(({ fromUid, toUid }) => [fromUid, toUid]),
-      [
-        [1, 2],
-        [2, 3],
-        [3, 4],
-        [4, 5],
-      ],
-    )
-    assert.deepEqual(account.subjects('Done'), ['was there', 's1', 's2', 's3', 's4'])
-    assert.equal(account.server.inbox.messages.length, action === 'MOVE' ? 0 : 4)
-  })
-}
-
-test('a move by copying that was broken off before it deleted does not copy again', async (t) => {
-  const account = await openAccount(t, 2, doneButUnheard('UID COPY', ['UIDPLUS']))
-  await assert.rejects(account.run({ toFolder: 'Done' }))
-  assert.equal(account.server.inbox.messages.length, 2)
-  const outcome = await account.run({ toFolder: 'Done' })
-  assert.deepEqual([outcome.status, outcome.changed], ['DONE', 2])
-  assert.deepEqual(account.subjects('Done'), ['s1', 's2'])
-  assert.equal(account.server.inbox.messages.length, 0)
-})
-
-test('a deletion whose answer was lost is done, not missing', async (t) => {
-  const account = await openAccount(t, 2, doneButUnheard('UID EXPUNGE'))
-  await assert.rejects(account.run({ action: 'DELETE' }))
-  const outcome = await account.run({ action: 'DELETE' })
-  assert.deepEqual([outcome.status, outcome.matched, outcome.changed], ['DONE', 2, 2])
-})
-
-test('mail that arrives between two runs of a command is not part of it', async (t) => {
-  const account = await openAccount(t, 2, doneButUnheard('UID MOVE'))
-  await assert.rejects(account.run({ toFolder: 'Done' }))
-  account.server.deliver(mail('later'))
-  const outcome = await account.run({ toFolder: 'Done' })
-  assert.equal(outcome.changed, 2)
-  assert.deepEqual(account.subjects('INBOX'), ['later'])
 })

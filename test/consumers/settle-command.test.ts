@@ -3,11 +3,15 @@ import { test } from 'node:test'
 import type { MailboxCommand } from '../../src/avro/records.ts'
 import type { TopicsConfig } from '../../src/config/config.ts'
 import type { MailboxHost } from '../../src/consumers/mailbox-partition.ts'
-import type { CommandPlan } from '../../src/consumers/plan-command.ts'
+import type { KeptPlan } from '../../src/consumers/plan-command.ts'
 import { CommandSettler, type CommandAccount } from '../../src/consumers/settle-command.ts'
 import { PosthornError } from '../../src/errors.ts'
 import { header, type ConsumedRecord, type OutgoingRecord } from '../../src/kafka/records.ts'
+import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
+import type { Mailbox } from '../../src/mail/mailbox.ts'
 import { WorkGate } from '../../src/producers/work-gate.ts'
+import { mail } from '../support/folder.ts'
+import { startImapScriptServer } from '../support/imap-fault-server.ts'
 import { codec, headerOf } from '../support/kafka.ts'
 
 const topics = { commands: 'commands', commandResults: 'results', deadLetters: 'dead', checkpoints: 'state' }
@@ -36,18 +40,19 @@ const recordOf = async (command: MailboxCommand, headers = [trace]): Promise<Con
   headers,
 })
 
-const setUp = (withMailbox: () => Promise<never>) => {
+const setUp = (withMailbox: CommandAccount['withMailbox']) => {
   const committed: OutgoingRecord[] = []
   const host: MailboxHost = {
     partition: 0,
     gate: new WorkGate(),
     commit: async ({ records }) => void committed.push(...records),
     isLeaseFresh: () => true,
-    plans: new Map<number, CommandPlan>(),
+    plans: new Map<number, KeptPlan>(),
     checkpoints: new Map(),
     signal: new AbortController().signal,
   }
-  const account = { settings: {}, withMailbox } as unknown as CommandAccount
+  const settings = { archiveFolder: null, isLeaseFresh: () => true }
+  const account = { settings, withMailbox } as unknown as CommandAccount
   const settler = new CommandSettler({
     codec,
     topics: topics as TopicsConfig,
@@ -59,6 +64,16 @@ const setUp = (withMailbox: () => Promise<never>) => {
   })
   return { settler, host, committed }
 }
+
+const planOf = (of: string): KeptPlan => ({
+  of,
+  uidValidity: 1,
+  uids: '1',
+  missing: 0,
+  toFolder: null,
+  toUidNext: 1,
+  fingerprints: [],
+})
 
 const unreachable = () =>
   Promise.reject(new PosthornError('IMAP_UNREACHABLE', 'no', { stage: 'connect', retryable: true }))
@@ -127,7 +142,7 @@ test('the plan of a command is dropped together with its result', async () => {
   const { settler, host } = setUp(() =>
     Promise.reject(new PosthornError('IMAP_FOLDER_MISSING', 'no', { stage: 'select' })),
   )
-  host.plans.set(7, { uidValidity: 1, uids: [], missing: 0, toFolder: null, toUidNext: null, fingerprints: {} })
+  host.plans.set(7, planOf('c1 0'))
   const { records } = await settler.settle(await recordOf(commandWith()), host, 1, true)
   assert.deepEqual(
     records.map(({ topic, key, value }) => [topic, key, value === null]),
@@ -136,4 +151,41 @@ test('the plan of a command is dropped together with its result', async () => {
       ['state', '#command/7', true],
     ],
   )
+})
+
+test('a plan at the same offset of a topic that was made again is not taken for this command', async (t) => {
+  const server = await startImapScriptServer(t)
+  for (const subject of ['a', 'b']) server.deliver(mail(subject))
+  const withMailbox = async <T>(use: (mailbox: Mailbox) => Promise<T>): Promise<T> => {
+    const mailbox = await connectMailbox(server.config())
+    try {
+      return await use(mailbox)
+    } finally {
+      await mailbox.close()
+    }
+  }
+  const { settler, host } = setUp(withMailbox)
+  const seen = () => server.inbox.messages.map(({ flags }) => flags.has('\\Seen'))
+  for (const of of ['c0 0', 'c1 99']) {
+    host.plans.set(7, planOf(of))
+    const { records } = await settler.settle(await recordOf(commandWith()), host, 1, true)
+    assert.deepEqual(seen(), [true, true])
+    assert.equal(host.plans.size, 0)
+    assert.equal(records.at(-1)?.value, null, 'the old plan goes as well')
+    for (const { flags } of server.inbox.messages) flags.clear()
+  }
+  host.plans.set(7, planOf('c1 0'))
+  await settler.settle(await recordOf(commandWith()), host, 1, true)
+  assert.deepEqual(seen(), [true, false], 'its own plan is kept to')
+})
+
+test('a result that may be too large for the broker has a shorter one in its place', async () => {
+  const moved = Array.from({ length: 12_000 }, (_, n) => ({ fromUid: n + 1, toUid: n + 1 }))
+  const outcome = { status: 'DONE', matched: 12_000, changed: 12_000, moved, toFolder: 'Done', error: null } as const
+  const { settler, host } = setUp(async () => ({ outcome, records: [] }) as never)
+  const { records } = await settler.settle(await recordOf(commandWith()), host, 1, true)
+  const decode = (record?: OutgoingRecord) => codec.decode('MailboxCommandResult', record?.value ?? null)
+  assert.equal((await decode(records[0])).moved.length, 12_000)
+  const instead = await decode(records[0]?.insteadWhenTooLarge)
+  assert.deepEqual([instead.status, instead.changed, instead.moved], ['DONE', 12_000, []])
 })

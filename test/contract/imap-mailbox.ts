@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { ImapConfig } from '../../src/config/config.ts'
 import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
+import { moveMessages } from '../../src/producers/move-messages.ts'
 import type { Mailbox } from '../../src/mail/mailbox.ts'
 
 export interface MailboxFixture {
@@ -105,7 +106,7 @@ export const mailboxSuite = (server: string, create: (t: TestContext) => Promise
     const uids = await openWith(mailbox, fixture, 3)
     await mailbox.createFolder('Überblick')
     await mailbox.createFolder('Überblick')
-    const moved = await mailbox.move(uids.slice(0, 2), 'Überblick')
+    const moved = await moveMessages(mailbox, 'INBOX', uids.slice(0, 2), 'Überblick')
     assert.deepEqual(
       [...moved.keys()].sort((a, b) => a - b),
       uids.slice(0, 2),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
+import { moveMessages } from '../../src/producers/move-messages.ts'
 import type { Mailbox } from '../../src/mail/mailbox.ts'
 import { mailboxSuite } from '../contract/imap-mailbox.ts'
 import { startImapScriptServer, type ImapServerOptions } from '../support/imap-fault-server.ts'
@@ -72,7 +73,7 @@ test('a server without MOVE copies and deletes exactly what it says it has copie
   await mailbox.createFolder('Done')
   server.inbox.messages[0]?.flags.add('\\Deleted')
   assert.deepEqual(
-    await mailbox.move([2, 3], 'Done'),
+    await moveMessages(mailbox, 'INBOX', [2, 3], 'Done'),
     new Map([
       [2, 1],
       [3, 2],
@@ -93,14 +94,14 @@ test('a copy that is not told in full deletes nothing', async (t) => {
   })
   await mailbox.open('INBOX', { readOnly: false })
   await mailbox.createFolder('Done')
-  await assert.rejects(mailbox.move([2], 'Done'), { code: 'IMAP_UNSAFE_MOVE' })
+  await assert.rejects(moveMessages(mailbox, 'INBOX', [2], 'Done'), { code: 'IMAP_UNSAFE_MOVE' })
   assert.equal(server.inbox.messages.length, 3)
 })
 
 test('a server with neither MOVE nor UIDPLUS is refused before anything is copied', async (t) => {
   const { server, mailbox } = await open(t, { capabilities: [] })
   await mailbox.open('INBOX', { readOnly: false })
-  await assert.rejects(mailbox.move([2], 'Done'), { code: 'IMAP_UNSAFE_MOVE' })
+  await assert.rejects(moveMessages(mailbox, 'INBOX', [2], 'Done'), { code: 'IMAP_UNSAFE_MOVE' })
   await assert.rejects(mailbox.deleteExactly([2]), { code: 'IMAP_UNSAFE_MOVE' })
   assert.equal(server.count('UID COPY') + server.count('UID STORE'), 0)
 })

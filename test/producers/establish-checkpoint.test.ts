@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { ReceiveRule } from '../../src/config/config.ts'
 import { mail, openFolder } from '../support/folder.ts'
 import type { ImapReaction } from '../support/imap-fault-server.ts'
-import { inUidSet } from '../support/uid-set.ts'
+import { fromUidSet } from '../../src/mail/uid-set.ts'
 
 const poisons: Record<string, ImapReaction> = {
   'is refused': { answer: 'NO that one is broken' },
@@ -18,7 +18,7 @@ const openPoisoned = async (
 ) => {
   let isPoisoned = false
   const script = ({ verb, args }: { verb: string; args: string }) =>
-    isPoisoned && verb === 'UID FETCH' && inUidSet(args.split(' ')[0] ?? '', 3) ? reaction : undefined
+    isPoisoned && verb === 'UID FETCH' && fromUidSet(args.split(' ')[0] ?? '').includes(3) ? reaction : undefined
   const folder = await openFolder(t, rule, { script })
   return { folder, poison: () => void (isPoisoned = true) }
 }

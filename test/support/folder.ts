@@ -65,6 +65,10 @@ export class FolderUnderTest {
     }
   }
 
+  get retryInMs(): number | null {
+    return this.#receiver?.retryInMs ?? null
+  }
+
   /** Forgets what is not committed. */
   restart(): void {
     this.#receiver = null
