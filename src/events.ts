@@ -27,6 +27,19 @@ export type PosthornEvent =
   | { type: 'GroupJoined'; role: Role; partitions: readonly number[] }
   | { type: 'PartitionReady'; role: Role; partition: number }
   | { type: 'KafkaTrouble'; role: Role | 'oauth'; code: ErrorCode; message: string }
+  /**
+   * Kafka has deleted records that no worker had taken (`records` at most), or the topic ends before what was committed
+   * (`records` null): it was made anew. Reading goes on at `to`.
+   */
+  | {
+      type: 'RecordsLost'
+      role: Role
+      topic: string
+      partition: number
+      from: number
+      to: number
+      records: number | null
+    }
   | { type: 'MailSettled'; account: string; id: string; status: string; attempt: number; code: string | null }
   /**
    * The partition was lost or let go while so many deliveries were under way: whoever owns it next can't know their outcome

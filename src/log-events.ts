@@ -32,6 +32,8 @@ const describe = (event: PosthornEvent): [Level, string] => {
       return ['debug', 'owns a partition']
     case 'KafkaTrouble':
       return ['warn', 'trouble with Kafka, trying again']
+    case 'RecordsLost':
+      return ['error', 'records have gone from a topic before they were taken: they are lost']
     case 'MailSettled':
       return [event.status === 'DELIVERED' ? 'debug' : 'info', 'send request settled']
     case 'DeliveriesAbandoned':

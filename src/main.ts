@@ -119,6 +119,7 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
           joined: (partitions) => emit({ type: 'GroupJoined', role, partitions }),
           partitionReady: (partition) => emit({ type: 'PartitionReady', role, partition }),
           trouble: ({ code, message }) => emit({ type: 'KafkaTrouble', role, code, message }),
+          lost: (loss) => emit({ type: 'RecordsLost', role, ...loss }),
         },
       })
       members.push(member)

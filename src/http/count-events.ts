@@ -20,6 +20,11 @@ export const eventFamilies = {
     help: 'Failures of Kafka that are being tried again.',
     labels: ['role', 'code'],
   },
+  posthorn_record_losses_total: {
+    type: 'counter',
+    help: 'Times that records were found deleted from a topic before they were taken; the log says how many and where.',
+    labels: ['role', 'topic'],
+  },
   posthorn_send_results_total: {
     type: 'counter',
     help: 'Results of send requests by status; DEFERRED is an attempt that will be repeated. The code is empty on success.',
@@ -106,6 +111,8 @@ export const countEvent = (
     }
     case 'KafkaTrouble':
       return [{ name: 'posthorn_kafka_troubles_total', labels: { role: event.role, code: event.code }, add: 1 }]
+    case 'RecordsLost':
+      return [{ name: 'posthorn_record_losses_total', labels: { role: event.role, topic: event.topic }, add: 1 }]
     case 'MailSettled': {
       const labels = { account: known(event.account), status: event.status, code: event.code ?? '' }
       return [{ name: 'posthorn_send_results_total', labels, add: 1 }]

@@ -3,7 +3,13 @@
  * worker reads the state of a partition from the same hands that write it. Sticky: a member keeps what it owned as far
  * as the balance allows (compare KIP-54).
  */
-import { AssignerProtocol, type Assigner, type Cluster, type GroupMember, type GroupMemberAssignment } from 'kafkajs'
+import kafkajs, {
+  AssignerProtocol,
+  type Assigner,
+  type Cluster,
+  type GroupMember,
+  type GroupMemberAssignment,
+} from 'kafkajs'
 
 export interface MemberClaim {
   memberId: string
@@ -59,21 +65,50 @@ export interface AssignerHooks {
   /** What this member owns at the moment, sent with each join. */
   owned: () => readonly number[]
   /**
-   * Awaited before each JoinGroup request. kafkajs has no callback for revoked partitions; the first thing that its
-   * join does is to look the coordinator up, on the cluster object that every assigner is given.
+   * Awaited before each JoinGroup and LeaveGroup request. kafkajs has no callback for revoked partitions; the first thing
+   * that its join does is to look the coordinator up, on the cluster object that every assigner is given.
    */
-  beforeJoin: () => Promise<void>
+  beforeGivingUp: () => Promise<void>
+}
+
+/** The broker that coordinates the group, as kafkajs asks it. */
+interface Coordinator {
+  leaveGroup(request: unknown): Promise<unknown>
+  offsetCommit(request: unknown): Promise<unknown>
+}
+interface CoordinatedCluster {
+  findGroupCoordinator(request: { groupId: string }): Promise<Coordinator>
+}
+
+/**
+ * Offsets are committed by the ledgers alone. kafkajs, with `autoCommit` off, commits in one case: where the offset to be
+ * read is not in the topic any more it commits the default one and goes on there, as if nothing had been lost. Failing
+ * instead, the consumer crashes, and the next claim finds out what has gone (`fit-position.ts`).
+ */
+const refuseCommit = async (): Promise<never> => {
+  throw new kafkajs.KafkaJSNonRetriableError('the offset that is to be read is not in the topic any more')
 }
 
 /** The assigner in the form that kafkajs takes. */
 export const coPartitionAssigner =
   (hooks: AssignerHooks) =>
   ({ cluster, groupId }: { cluster: Cluster; groupId: string }): Assigner => {
-    const coordinated = cluster as Cluster & { findGroupCoordinator(request: { groupId: string }): Promise<unknown> }
+    const coordinated = cluster as unknown as CoordinatedCluster
     const findGroupCoordinator = coordinated.findGroupCoordinator.bind(cluster)
+    const known = new WeakSet<Coordinator>()
     coordinated.findGroupCoordinator = async (request) => {
-      if (request.groupId === groupId) await hooks.beforeJoin()
-      return findGroupCoordinator(request)
+      if (request.groupId !== groupId) return findGroupCoordinator(request)
+      await hooks.beforeGivingUp()
+      const coordinator = await findGroupCoordinator(request)
+      if (known.has(coordinator)) return coordinator
+      known.add(coordinator)
+      const leaveGroup = coordinator.leaveGroup.bind(coordinator)
+      coordinator.leaveGroup = async (leave) => {
+        await hooks.beforeGivingUp()
+        return leaveGroup(leave)
+      }
+      coordinator.offsetCommit = refuseCommit
+      return coordinator
     }
 
     return {

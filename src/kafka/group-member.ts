@@ -17,6 +17,7 @@ import type { PosthornError } from '../errors.ts'
 import type { Awaited } from '../readiness.ts'
 import { classifyKafkaError } from './classify-kafka-error.ts'
 import { coPartitionAssigner } from './co-partition-assigner.ts'
+import type { RecordLoss } from './fit-position.ts'
 import { HeldPartition, type Seek } from './held-partition.ts'
 import { PartitionLedger } from './partition-ledger.ts'
 import type { CreateOwner } from './partition-owner.ts'
@@ -26,6 +27,8 @@ export interface GroupMemberEvents {
   joined(partitions: readonly number[]): void
   partitionReady(partition: number): void
   trouble(error: PosthornError): void
+  /** Records of an input topic have gone before anybody took them. */
+  lost(loss: RecordLoss): void
 }
 
 export interface GroupMemberOptions {
@@ -55,6 +58,7 @@ export class GroupMember {
   readonly #options: GroupMemberOptions
   readonly #topics: string[]
   readonly #consumer: Consumer
+  readonly #drainMs: number
   readonly #held = new Map<number, HeldPartition>()
   /** Releases under way: a partition is claimed again only after its last holding is gone. */
   readonly #releasing = new Map<number, Promise<void>>()
@@ -70,10 +74,11 @@ export class GroupMember {
   constructor(options: GroupMemberOptions) {
     this.#options = options
     this.#topics = [...options.inputTopics, options.stateTopic]
+    this.#drainMs = options.sessionTimeoutMs * drainShare
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
       partitionAssigners: [
-        coPartitionAssigner({ owned: () => this.partitions, beforeJoin: () => this.#drainAll(this.#drainMs) }),
+        coPartitionAssigner({ owned: () => this.partitions, beforeGivingUp: () => this.#drainAll(this.#drainMs) }),
       ],
       sessionTimeout: options.sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
@@ -90,9 +95,7 @@ export class GroupMember {
     this.#consumer.on(HEARTBEAT, () => {
       this.#lastHeartbeat = Date.now()
     })
-    this.#consumer.on(REBALANCING, () => {
-      this.#isJoining = true
-    })
+    this.#consumer.on(REBALANCING, () => void (this.#isJoining = true))
     // Before it tells of a crash, kafkajs stops and disconnects, and lets nobody pause or resume any more.
     this.#consumer.on(STOP, () => {
       this.#memberId = null
@@ -203,8 +206,9 @@ export class GroupMember {
     await this.#releasing.get(partition)
     for (let pauseMs = pause.firstMs; isHeld(); pauseMs = Math.min(pauseMs * 2, pause.maxMs)) {
       try {
-        const seek = await held.claim(this.#options.admin)
-        if (seek !== null) this.#seek(partition, [seek])
+        const claimed = await held.claim(this.#options.admin)
+        for (const loss of claimed?.losses ?? []) this.#options.events.lost(loss)
+        if (claimed !== null) this.#seek(partition, [claimed.seek])
         return
       } catch (cause) {
         if (!isHeld()) return
@@ -235,10 +239,6 @@ export class GroupMember {
       if (held?.wants(topic) === true) this.#consumer.resume(selection)
       else this.#consumer.pause(selection)
     }
-  }
-
-  get #drainMs(): number {
-    return this.#options.sessionTimeoutMs * drainShare
   }
 
   async #drainAll(longestMs: number): Promise<void> {
@@ -284,7 +284,6 @@ export class GroupMember {
         await this.#consumer.connect()
         await this.#drainAll(restartDrainMs)
         await this.#releaseAll()
-        // Also what fell out of the drain is mended by joining.
         this.#mustRestart = false
         await this.start()
       } catch (cause) {

@@ -6,6 +6,7 @@
  */
 import type { Admin } from 'kafkajs'
 import type { Awaited } from '../readiness.ts'
+import { fitPosition, type Extent, type RecordLoss } from './fit-position.ts'
 import { claimMarkerHeader, type PartitionLedger, type Positions } from './partition-ledger.ts'
 import type { PartitionOwner } from './partition-owner.ts'
 import type { ConsumedRecord } from './records.ts'
@@ -13,6 +14,12 @@ import type { ConsumedRecord } from './records.ts'
 export interface Seek {
   topic: string
   offset: number
+}
+
+export interface Claimed {
+  /** Where the state topic has to be read from. */
+  seek: Seek
+  losses: RecordLoss[]
 }
 
 export class HeldPartition {
@@ -44,16 +51,24 @@ export class HeldPartition {
     return this.#phase === 'running' ? this.owner.awaited : null
   }
 
-  /** @returns where the state topic has to be read from; null when the partition was released meanwhile */
-  async claim(admin: Admin): Promise<Seek | null> {
+  /** @returns null when the partition was released meanwhile */
+  async claim(admin: Admin): Promise<Claimed | null> {
     const { marker, positions } = await this.#ledger.claim()
-    const offsets = await admin.fetchTopicOffsets(this.#stateTopic)
+    const { partition } = this.#ledger
+    const extentOf = async (topic: string): Promise<Extent> => {
+      const found = (await admin.fetchTopicOffsets(topic)).find((one) => one.partition === partition)
+      return { low: Number(found?.low ?? 0), high: Number(found?.high ?? 0) }
+    }
+    const fitted = await Promise.all(
+      [...positions].map(async ([topic, position]) => [topic, fitPosition(position, await extentOf(topic))] as const),
+    )
+    const { low } = await extentOf(this.#stateTopic)
     if (this.#phase === 'released') return null
     this.#marker = marker
-    this.#positions = positions
+    this.#positions = new Map(fitted.map(([topic, { position }]) => [topic, position]))
     this.#phase = 'replaying'
-    const low = offsets.find(({ partition }) => partition === this.#ledger.partition)?.low ?? '0'
-    return { topic: this.#stateTopic, offset: Number(low) }
+    const losses = fitted.flatMap(([topic, { lost }]) => (lost === null ? [] : [{ topic, partition, ...lost }]))
+    return { seek: { topic: this.#stateTopic, offset: low }, losses }
   }
 
   /** @returns where the inputs have to be read from, when these records completed the state */

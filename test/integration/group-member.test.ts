@@ -94,6 +94,7 @@ class Member extends EventEmitter {
         },
         partitionReady: () => undefined,
         trouble: () => undefined,
+        lost: () => undefined,
       },
     })
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { assignPartitions } from '../../src/kafka/co-partition-assigner.ts'
+import type { Cluster } from 'kafkajs'
+import { assignPartitions, coPartitionAssigner } from '../../src/kafka/co-partition-assigner.ts'
 
 describe('assignPartitions', () => {
   it('gives a newcomer its share and leaves the rest where it is', () => {
@@ -42,5 +43,22 @@ describe('assignPartitions', () => {
       { memberId: 'a', owned: [1, 2, 4] },
     ]
     assert.deepEqual(Object.fromEntries(assignPartitions(6, claims)), { a: [1, 2, 4], b: [0, 3, 5] })
+  })
+})
+
+describe('coPartitionAssigner', () => {
+  it('waits before this member joins or leaves its group, and lets kafkajs commit nothing', async () => {
+    const calls: string[] = []
+    const call = (name: string) => async () => void calls.push(name)
+    const coordinator = { joinGroup: call('join'), leaveGroup: call('leave'), offsetCommit: call('commit') }
+    const cluster = { findGroupCoordinator: async () => coordinator }
+    const hooks = { owned: () => [], beforeGivingUp: call('drained') }
+    coPartitionAssigner(hooks)({ cluster: cluster as unknown as Cluster, groupId: 'g' })
+    const find = cluster.findGroupCoordinator as (request: { groupId: string }) => Promise<typeof coordinator>
+    await (await find({ groupId: 'g' })).joinGroup()
+    await find({ groupId: 'another' })
+    await (await find({ groupId: 'g' })).leaveGroup()
+    assert.deepEqual(calls, ['drained', 'join', 'drained', 'drained', 'leave'])
+    await assert.rejects(coordinator.offsetCommit(), /not in the topic any more/)
   })
 })

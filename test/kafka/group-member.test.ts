@@ -56,7 +56,12 @@ test('between the end of its consumer and the news of the crash a member only re
       contexts.push(context)
       return owner
     },
-    events: { joined: () => undefined, partitionReady: () => undefined, trouble: () => undefined },
+    events: {
+      joined: () => undefined,
+      partitionReady: () => undefined,
+      trouble: () => undefined,
+      lost: () => undefined,
+    },
   })
   t.after(() => member.stop())
   await member.start()

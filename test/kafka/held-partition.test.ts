@@ -34,8 +34,8 @@ const setUp = () => {
   } as unknown as PartitionLedger
   const admin = {
     fetchTopicOffsets: async () => [
-      { partition: 2, low: '1' },
-      { partition: 3, low: '4' },
+      { partition: 2, low: '1', high: '9' },
+      { partition: 3, low: '4', high: '9' },
     ],
   } as unknown as Admin
   const abort = new AbortController()
@@ -54,7 +54,7 @@ describe('HeldPartition', () => {
 
   it('replays the state from its beginning to its own marker, over the markers of others, then begins', async () => {
     const { held, admin, calls } = setUp()
-    assert.deepEqual(await held.claim(admin), { topic: 'state', offset: 4 })
+    assert.deepEqual(await held.claim(admin), { seek: { topic: 'state', offset: 4 }, losses: [] })
     assert.deepEqual([held.wants('in'), held.wants('state')], [false, true])
     assert.deepEqual(held.take('state', [record('state', 4), record('state', 5, 'of an older owner')]), [])
     assert.deepEqual(held.take('in', [record('in', 7)]), [], 'fetched before it was paused')
