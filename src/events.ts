@@ -22,6 +22,8 @@ export type PosthornEvent =
     }
   /** The worker goes on with the configuration that it has. */
   | { type: 'ConfigRejected'; code: ErrorCode; message: string; action: string | null }
+  /** An existing topic works, but may lose something one day. */
+  | { type: 'TopicRisk'; topic: string; problem: string; action: string }
   | { type: 'Stopping'; reason: string }
   | { type: 'Stopped' }
   | { type: 'GroupJoined'; role: Role; partitions: readonly number[] }

@@ -22,6 +22,8 @@ const describe = (event: PosthornEvent): [Level, string] => {
         : ['warn', 'the configuration was read again; some of its changes need a restart']
     case 'ConfigRejected':
       return ['error', 'the configuration was read again and is not taken over']
+    case 'TopicRisk':
+      return ['warn', 'a topic may lose records']
     case 'Stopping':
       return ['info', 'stopping: settling what is in flight']
     case 'Stopped':

@@ -6,6 +6,7 @@ import { loadSchemas } from './avro/schema-store.ts'
 import { writtenRecords } from './avro/topic-records.ts'
 import { Backoff } from './backoff.ts'
 import type { Config } from './config/config.ts'
+import { sendStateTopic } from './config/derived-topics.ts'
 import { anyPersonLogin } from './config/person-logins.ts'
 import { createMailboxOwner } from './consumers/create-mailbox-owner.ts'
 import { createSendOwner, sendInputTopics } from './consumers/create-send-owner.ts'
@@ -17,7 +18,7 @@ import { GroupMember } from './kafka/group-member.ts'
 import type { KafkaLog } from './kafka/kafka-log.ts'
 import type { CreateOwner } from './kafka/partition-owner.ts'
 import { createRecordProducer } from './kafka/record-producer.ts'
-import { planTopics, sendStateTopic } from './kafka/topic-plan.ts'
+import { planTopics } from './kafka/topic-plan.ts'
 import { TopicReader } from './kafka/topic-reader.ts'
 import { countPartitions, ensureTopics } from './kafka/topics.ts'
 import { startMonitor } from './http/monitor.ts'
@@ -85,7 +86,7 @@ export const startPosthorn = (config: Config, options: PosthornOptions): Promise
     // The first connection tells a wrong address within seconds; later ones are patient.
     const probe = await connectAdmin(createKafka(config.kafka, { ...client, patience: 'command' }))
     try {
-      await ensureTopics(probe, planTopics(config))
+      await ensureTopics(probe, planTopics(config), { onRisk: (risk) => emit({ type: 'TopicRisk', ...risk }) })
     } finally {
       await probe.disconnect()
     }

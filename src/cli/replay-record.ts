@@ -3,7 +3,7 @@ import type { MailboxCommandInput } from '../avro/records.ts'
 import type { Config } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
 import type { ConsumedRecord, OutgoingRecord } from '../kafka/records.ts'
-import { sendStepsTopic } from '../kafka/topic-plan.ts'
+import { sendStepsTopic } from '../config/derived-topics.ts'
 
 export interface Replay {
   topic: string

@@ -1,5 +1,5 @@
 import { describeTopics, ensureTopics } from '../kafka/topics.ts'
-import { findTopicProblems, planTopics } from '../kafka/topic-plan.ts'
+import { findTopicProblems, findTopicRisks, planTopics } from '../kafka/topic-plan.ts'
 import { toTable } from './printable.ts'
 import { brokersOption, jsonOption } from './shared-options.ts'
 import type { Register } from './context.ts'
@@ -34,7 +34,7 @@ export const registerTopics: Register = (program, context) => {
       const plans = planTopics(context.config())
       const names = plans.map(({ name }) => name)
       const existing = await describeTopics(await context.kafka().admin(), names)
-      const problems = findTopicProblems(plans, existing)
+      const problems = [...findTopicProblems(plans, existing), ...findTopicRisks(plans, existing)]
       const rows = plans.map(({ role, name }) => ({
         role,
         name,
@@ -50,6 +50,7 @@ export const registerTopics: Register = (program, context) => {
           cleanup: state?.cleanup ?? null,
           minInsyncReplicas: state?.minInsyncReplicas ?? null,
           maxMessageBytes: state?.maxMessageBytes ?? null,
+          retentionMs: state?.retentionMs ?? null,
         }))
         return context.printJson({ topics: shown })
       }

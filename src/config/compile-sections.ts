@@ -14,6 +14,7 @@ import type {
   StorageConfig,
   TopicsConfig,
 } from './config.ts'
+import { sendStateTopic, sendStepsTopic } from './derived-topics.ts'
 import type { AvroSource, HttpSource, KafkaSource, OAuthSource, SendSource, StorageSource } from './schema.ts'
 import { Secret } from './secret.ts'
 import { parseDurationMs } from './units.ts'
@@ -56,6 +57,11 @@ export const reportTopicClashes = (topics: TopicsConfig, tiers: readonly RetryTi
   const { partitions: _, replication: __, sendRetries: ___, ...names } = topics
   const users = new Map<string, string>()
   for (const tier of tiers) users.set(tier.topic, `the retry topic of tier ${tier.label}`)
+  users.set(sendStateTopic(topics), 'the topic of the ids of sendRequests')
+  users.set(sendStepsTopic(topics), 'the topic of the steps of sendRequests')
+  if (sendStateTopic(topics).length > 249) {
+    report(['kafka', 'topics', 'sendRequests'], 'must leave room for .state: a topic name has at most 249')
+  }
   for (const [key, topic] of Object.entries(names)) {
     const other = users.get(topic)
     if (other !== undefined) report(['kafka', 'topics', key], `must differ from ${other}`)

@@ -164,6 +164,7 @@ export const countEvent = (
     case 'ConfigReloaded':
     case 'ConfigRejected':
     case 'Listening':
+    case 'TopicRisk':
     case 'Stopping':
     case 'Stopped':
     case 'PartitionReady':

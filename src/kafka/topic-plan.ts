@@ -4,7 +4,8 @@
  * Topics of one `group` share the number of partitions: whoever owns partition p of one owns p of all, and a record's
  * key hashes to the same p in each.
  */
-import type { Config, TopicsConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { sendStateTopic, sendStepsTopic } from '../config/derived-topics.ts'
 import { anyPersonLogin } from '../config/person-logins.ts'
 
 export type TopicRole =
@@ -40,6 +41,12 @@ export interface TopicPlan {
   maxMessageBytes: number
   /** How long a new topic keeps a record at least, milliseconds (`retention.ms`). Null: the broker's default. */
   retentionMs: number | null
+  /** An existing topic that keeps records for less can't work, and why; ends a sentence. Null: any time will do. */
+  neededRetention: { ms: number; reason: string } | null
+  /** Where records are kept for less than this, milliseconds, a worker that is away for as long loses mail. */
+  safeRetentionMs: number | null
+  /** What an existing topic must take at least, where that is what another topic takes: its role. */
+  carries: TopicRole | null
 }
 
 export interface ExistingTopic {
@@ -50,6 +57,8 @@ export interface ExistingTopic {
   cleanup: string
   minInsyncReplicas: number | null
   maxMessageBytes: number | null
+  /** Milliseconds; null: for ever, or not known. */
+  retentionMs: number | null
   /** Whether every partition has a leader and can be used. */
   isLed: boolean
 }
@@ -69,14 +78,6 @@ const resultBytes = 4 * mebibyte
 const headroomBytes = mebibyte
 /** Everything of an inbound record but its two bodies: header fields, addresses, attachment list. */
 const inboundEnvelopeBytes = 2 * mebibyte
-
-/** Holds what the send workers must remember beyond offsets: `mail.send.requests` → `mail.send.state`. */
-export const sendStateTopic = ({ sendRequests }: Pick<TopicsConfig, 'sendRequests'>): string =>
-  `${sendRequests.replace(/\.requests$/, '')}.state`
-
-/** What the send workers hand on to themselves: `mail.send.requests` → `mail.send.steps`. */
-export const sendStepsTopic = ({ sendRequests }: Pick<TopicsConfig, 'sendRequests'>): string =>
-  `${sendRequests.replace(/\.requests$/, '')}.steps`
 
 const lastingOnly = ['compact'] as const
 const plainOnly = ['delete'] as const
@@ -107,6 +108,9 @@ export const planTopics = ({
     group: null,
     maxMessageBytes: mebibyte,
     retentionMs: null,
+    neededRetention: null,
+    safeRetentionMs: null,
+    carries: null,
     ...rest,
   })
   const lasting = { cleanup: 'compact', suitableCleanups: lastingOnly, cleanupReason: wouldForget } as const
@@ -115,17 +119,30 @@ export const planTopics = ({
     group: 'send',
     maxMessageBytes: requestBytes + headroomBytes,
     retentionMs: keptFor(longestWaitMs),
+    safeRetentionMs: send.retry.maxAgeMs,
+    carries: 'sendRequests',
   } as const
+  const rememberedMs = Math.max(send.dedupeWindowMs, send.retry.maxAgeMs)
   return [
-    plan('sendRequests', topics.sendRequests, { group: 'send', maxMessageBytes: requestBytes }),
-    ...send.retry.tiers.map(({ topic }) => plan('sendRetries', topic, retry)),
+    plan('sendRequests', topics.sendRequests, {
+      group: 'send',
+      maxMessageBytes: requestBytes,
+      safeRetentionMs: send.retry.maxAgeMs,
+    }),
+    ...send.retry.tiers.map(({ topic, label, delayMs }) =>
+      plan('sendRetries', topic, {
+        ...retry,
+        neededRetention: { ms: delayMs, reason: `requests wait ${label} in it and would be deleted before` },
+      }),
+    ),
     plan('sendSteps', sendStepsTopic(topics), retry),
     plan('sendState', sendStateTopic(topics), {
       group: 'send',
       cleanup: 'compact,delete',
       suitableCleanups: ['compact', 'compact,delete'],
       cleanupReason: 'without compaction it grows without end',
-      retentionMs: keptFor(Math.max(send.dedupeWindowMs, send.retry.maxAgeMs)),
+      retentionMs: keptFor(rememberedMs),
+      neededRetention: { ms: rememberedMs, reason: 'request ids would be forgotten while they still count' },
     }),
     plan('sendResults', topics.sendResults, { suitableCleanups: any, maxMessageBytes: resultBytes }),
     plan('inbound', topics.inbound, {
@@ -170,6 +187,31 @@ const countProblem = (plan: TopicPlan, existing: ExistingTopic, anchor: Existing
   ]
 }
 
+const retentionProblem = (plan: TopicPlan, existing: ExistingTopic): TopicProblem[] => {
+  const { neededRetention: needed } = plan
+  if (needed === null || existing.retentionMs === null || existing.retentionMs >= needed.ms) return []
+  if (!existing.cleanup.includes('delete')) return []
+  return [
+    {
+      topic: plan.name,
+      problem: `has retention.ms=${existing.retentionMs}, less than ${needed.ms}: ${needed.reason}`,
+      action: `Set retention.ms=${plan.retentionMs ?? needed.ms} on ${plan.name}.`,
+    },
+  ]
+}
+
+const sizeProblem = (plan: TopicPlan, existing: ExistingTopic, carried: ExistingTopic | undefined): TopicProblem[] => {
+  const [own, needed] = [existing.maxMessageBytes, carried?.maxMessageBytes ?? null]
+  if (carried === undefined || own === null || needed === null || own >= needed) return []
+  return [
+    {
+      topic: plan.name,
+      problem: `has max.message.bytes=${own} and ${carried.name} has ${needed}: what is taken from there would not fit`,
+      action: `Set max.message.bytes=${needed + headroomBytes} on ${plan.name}.`,
+    },
+  ]
+}
+
 /** The first existing topic of a plan's group, in the order of the plans: the others are measured by it. */
 const anchorOf = (
   plan: TopicPlan,
@@ -189,7 +231,30 @@ export const findTopicProblems = (
   plans.flatMap((plan) => {
     const found = existing.get(plan.name)
     if (found === undefined) return []
-    return [...cleanupProblem(plan, found), ...countProblem(plan, found, anchorOf(plan, plans, existing))]
+    const carried = plans.find(({ role }) => role === plan.carries)
+    return [
+      ...cleanupProblem(plan, found),
+      ...countProblem(plan, found, anchorOf(plan, plans, existing)),
+      ...retentionProblem(plan, found),
+      ...sizeProblem(plan, found, existing.get(carried?.name ?? '')),
+    ]
+  })
+
+/** @returns what existing topics may lose one day, though they work */
+export const findTopicRisks = (
+  plans: readonly TopicPlan[],
+  existing: ReadonlyMap<string, ExistingTopic>,
+): TopicProblem[] =>
+  plans.flatMap(({ name, safeRetentionMs }) => {
+    const kept = existing.get(name)?.retentionMs ?? Number.POSITIVE_INFINITY
+    if (safeRetentionMs === null || kept >= safeRetentionMs) return []
+    return [
+      {
+        topic: name,
+        problem: `has retention.ms=${kept}, less than send.retry.maxAge: what no worker takes for so long is lost`,
+        action: `Set retention.ms=${keptFor(safeRetentionMs)} on ${name}, or a shorter send.retry.maxAge.`,
+      },
+    ]
   })
 
 /** @returns the plans of the topics to be made, with as many partitions as an existing topic of their group has */

@@ -5,6 +5,7 @@ import { isPosthornError, PosthornError } from '../errors.ts'
 import { classifyKafkaError } from './classify-kafka-error.ts'
 import {
   findTopicProblems,
+  findTopicRisks,
   missingTopics,
   type ExistingTopic,
   type TopicPlan,
@@ -17,9 +18,11 @@ export type TopicAdmin = Pick<Admin, 'listTopics' | 'fetchTopicMetadata' | 'desc
 export interface EnsureTopicsOptions {
   /** How long to wait until every partition of a new topic has a leader. */
   timeoutMs?: number
+  /** An existing topic works, but may lose something one day. */
+  onRisk?: (risk: TopicProblem) => void
 }
 
-const readConfigs = ['cleanup.policy', 'min.insync.replicas', 'max.message.bytes']
+const readConfigs = ['cleanup.policy', 'min.insync.replicas', 'max.message.bytes', 'retention.ms']
 const pollMs = 100
 const defaultTimeoutMs = 30_000
 /** From this replication on, a write must be on two replicas before it counts; below, one broker less would stop all. */
@@ -51,6 +54,7 @@ export const describeTopics = async (
         const entries = resources.find(({ resourceName }) => resourceName === name)?.configEntries ?? []
         const config = new Map(entries.map(({ configName, configValue }) => [configName, configValue]))
         const readNumber = (key: string): number | null => (config.has(key) ? Number(config.get(key)) : null)
+        const retentionMs = readNumber('retention.ms')
         const topic: ExistingTopic = {
           name,
           partitions: partitions.length,
@@ -58,6 +62,7 @@ export const describeTopics = async (
           cleanup: config.get('cleanup.policy') ?? 'delete',
           minInsyncReplicas: readNumber('min.insync.replicas'),
           maxMessageBytes: readNumber('max.message.bytes'),
+          retentionMs: retentionMs === null || retentionMs < 0 ? null : retentionMs,
           isLed: partitions.every(({ leader }) => leader >= 0),
         }
         return [name, topic]
@@ -143,11 +148,12 @@ const awaitTopics = async (
 export const ensureTopics = async (
   admin: TopicAdmin,
   plans: readonly TopicPlan[],
-  { timeoutMs = defaultTimeoutMs }: EnsureTopicsOptions = {},
+  { timeoutMs = defaultTimeoutMs, onRisk = () => undefined }: EnsureTopicsOptions = {},
 ): Promise<string[]> => {
   const names = plans.map(({ name }) => name)
   const existing = await describeTopics(admin, names)
   refuseTopics(findTopicProblems(plans, existing))
+  for (const risk of findTopicRisks(plans, existing)) onRisk(risk)
   const missing = missingTopics(plans, existing)
   if (missing.length === 0) return []
   let created: boolean

@@ -16,6 +16,9 @@ const plan = (name: string, cleanup: 'delete' | 'compact'): TopicPlan => ({
   group: null,
   maxMessageBytes: 1,
   retentionMs: null,
+  neededRetention: null,
+  safeRetentionMs: null,
+  carries: null,
 })
 
 /** Topics with one partition and these policies. */

@@ -32,6 +32,16 @@ describe('contradictions', () => {
       /must differ from the retry topic/,
     ],
     [
+      'a topic that is the one of the ids',
+      'kafka: { brokers: [k:1], topics: { inbound: mail.send.state } }',
+      /inbound .*must differ from the topic of the ids of sendRequests/,
+    ],
+    [
+      'a name too long for the topic of the ids',
+      `kafka: { brokers: [k:1], topics: { sendRequests: ${'x'.repeat(245)} } }`,
+      /sendRequests .*must leave room for \.state/,
+    ],
+    [
       'no partitions',
       'kafka: { brokers: [k:1], topics: { partitions: 0 } }',
       /partitions .*0: must be an integer from 1/,

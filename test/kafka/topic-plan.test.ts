@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { sendStateTopic, sendStepsTopic } from '../../src/config/derived-topics.ts'
 import type { TopicsConfig } from '../../src/config/config.ts'
 import {
   findTopicProblems,
+  findTopicRisks,
   missingTopics,
   planTopics,
-  sendStateTopic,
-  sendStepsTopic,
   type ExistingTopic,
 } from '../../src/kafka/topic-plan.ts'
 
@@ -49,6 +49,7 @@ const existing = (name: string, changes: Partial<ExistingTopic> = {}): [string, 
     cleanup: planOf(name).cleanup,
     minInsyncReplicas: 2,
     maxMessageBytes: 1_048_588,
+    retentionMs: null,
     isLed: true,
     ...changes,
   },
@@ -145,6 +146,37 @@ describe('findTopicProblems', () => {
   it('lets counts differ between groups and from the configuration', () => {
     assert.deepEqual(problemsWith(existing('mail.send.requests', { partitions: 6 }), existing('mail.commands')), [])
     assert.deepEqual(problemsWith(existing('mail.inbound', { partitions: 1 })), [])
+  })
+})
+
+describe('what existing topics keep, and take', () => {
+  const day = 86_400_000
+
+  it('is refused where requests or their ids would be gone while they are needed', () => {
+    const [tier] = problemsWith(existing('mail.send.retries.1h', { retentionMs: 59_999 }))
+    assert.match(tier?.problem ?? '', /retention\.ms=59999.*would be deleted before/)
+    assert.match(tier?.action ?? '', /retention\.ms=604800000/)
+    assert.match(
+      problemsWith(existing('mail.send.state', { retentionMs: 29 * day }))[0]?.problem ?? '',
+      /forgotten while they still count/,
+    )
+    const compacted = existing('mail.send.state', { retentionMs: day, cleanup: 'compact' })
+    assert.deepEqual(problemsWith(compacted, existing('mail.send.retries.1m', { retentionMs: 60_000 })), [])
+  })
+
+  it('is a risk where it is less than what a request may take', () => {
+    const risks = (retentionMs: number | null) =>
+      findTopicRisks(plans, new Map([existing('mail.send.requests', { retentionMs })]))
+    assert.deepEqual([risks(null), risks(day)], [[], []])
+    assert.match(risks(day - 1)[0]?.problem ?? '', /less than send\.retry\.maxAge/)
+  })
+
+  it('is refused where a request that was taken would not fit into its retry topic', () => {
+    const requests = existing('mail.send.requests', { maxMessageBytes: 5_000_000 })
+    const [problem, ...others] = problemsWith(requests, existing('mail.send.steps'))
+    assert.match(problem?.problem ?? '', /max\.message\.bytes=1048588 and mail\.send\.requests has 5000000/)
+    assert.deepEqual(others, [])
+    assert.deepEqual(problemsWith(requests, existing('mail.send.steps', { maxMessageBytes: 5_000_000 })), [])
   })
 })
 

@@ -84,6 +84,9 @@ const plan = (changes: Partial<TopicPlan>): TopicPlan => ({
   group: 'mailbox',
   maxMessageBytes: 1_048_576,
   retentionMs: null,
+  neededRetention: null,
+  safeRetentionMs: null,
+  carries: null,
   ...changes,
 })
 const commands = plan({})
@@ -117,6 +120,17 @@ describe('ensureTopics', () => {
     const admin = new FakeAdmin()
     await ensureTopics(admin.port, [plan({ retentionMs: 60_000 })])
     assert.equal(admin.topics.get('commands')?.config['retention.ms'], '60000')
+  })
+
+  it('tells of a topic that works and may lose something', async () => {
+    const admin = new FakeAdmin().add('commands', 4, 'delete')
+    admin.topics.get('commands')!.config['retention.ms'] = '1000'
+    const risks: string[] = []
+    await ensureTopics(admin.port, [plan({ safeRetentionMs: 1_001 })], { onRisk: ({ topic }) => risks.push(topic) })
+    await ensureTopics(admin.port, [plan({ safeRetentionMs: 1_000 })], { onRisk: ({ topic }) => risks.push(topic) })
+    admin.topics.get('commands')!.config['retention.ms'] = '-1'
+    await ensureTopics(admin.port, [plan({ safeRetentionMs: 1_001 })], { onRisk: ({ topic }) => risks.push(topic) })
+    assert.deepEqual(risks, ['commands'])
   })
 
   it('asks for two in-sync replicas only from three replicas on', async () => {
@@ -204,6 +218,7 @@ describe('describeTopics', () => {
             cleanup: 'delete',
             minInsyncReplicas: null,
             maxMessageBytes: null,
+            retentionMs: null,
             isLed: true,
           },
         ],
