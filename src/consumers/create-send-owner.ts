@@ -87,6 +87,7 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
           now,
         }),
         replaceTooLarge: (record, error) =>
+          record.insteadWhenTooLarge ??
           buildOversizeDeadLetter(record, error, { topic: topics.deadLetters, attempts: 1, at: now() }),
         now,
       })

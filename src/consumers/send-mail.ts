@@ -65,8 +65,7 @@ export class SendMail implements SendFlow {
   }
 
   reject(record: ConsumedRecord, error: PosthornError): Settlement {
-    const { topic, offset } = record
-    return { records: [this.#deps.verdicts.deadLetter(record, error, 1)], source: { topic, offset } }
+    return this.#deps.verdicts.reject(record, error)
   }
 
   /**

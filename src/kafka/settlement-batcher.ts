@@ -13,6 +13,8 @@ export interface Settlement {
   records: readonly OutgoingRecord[]
   /** The input record that this settles; null for records on their own (an intent, a checkpoint). */
   source: { topic: string; offset: number } | null
+  /** Called once all of it is committed: what is told of a decision before may never have happened. */
+  onCommitted?: () => void
 }
 
 interface Pending extends Settlement {
@@ -105,8 +107,9 @@ export class SettlementBatcher {
         records[records.indexOf(largest)] = replaceTooLarge(largest, error)
       }
     }
-    for (const { source, resolve } of batch) {
+    for (const { source, onCommitted, resolve } of batch) {
       if (source !== null) trackers.get(source.topic)?.settle(source.offset)
+      onCommitted?.()
       resolve()
     }
   }

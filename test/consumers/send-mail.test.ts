@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RequestLog } from '../../src/consumers/request-log.ts'
+import { codec } from '../support/kafka.ts'
 import { sendRequest } from '../support/send-request.ts'
 import { topics, startedAt, to, failure, outcome, settle, historyOf } from '../support/settle-send.ts'
 
@@ -10,6 +11,46 @@ describe('SendMail', () => {
     assert.deepEqual([result?.status, result?.attempt], ['DELIVERED', 1])
     assert.deepEqual(written, [topics.sendResults, 'state'])
     assert.deepEqual(settlement?.source, { topic: topics.sendRequests, offset: 5 })
+  })
+
+  it('tells what became of a request only once that is committed', async () => {
+    const { events, eventsBefore } = await settle({ request: { id: 'r-1' } })
+    assert.deepEqual([eventsBefore, events.map(({ type }) => type)], [0, ['MailSettled']])
+    const prepare = () => Promise.reject(failure('REQUEST_INVALID', false))
+    const refused = await settle({ outbox: { prepare } })
+    assert.deepEqual(
+      [refused.eventsBefore, refused.events.map(({ type }) => type)],
+      [0, ['MailSettled', 'RecordDeadLettered']],
+    )
+    const { flow, job } = refused
+    const before = refused.events.length
+    const unreadable = flow.reject(job.record, failure('RECORD_UNDECODABLE', false))
+    assert.equal(refused.events.length, before)
+    unreadable.onCommitted?.()
+    assert.equal(refused.events.at(-1)?.type, 'RecordDeadLettered')
+  })
+
+  it('ends a request whose retry record the broker may refuse as too large, should it', async () => {
+    const deferred = outcome('retry', [to('a@x', 'ACCEPTED', 250), to('b@x', 'DEFERRED', 450)])
+    const { next } = await settle({ outcome: deferred, request: { text: 'x'.repeat(70_000) } })
+    const instead = next?.insteadWhenTooLarge ?? assert.fail()
+    assert.equal(instead.topic, topics.sendResults)
+    const result = await codec.decode('SendResult', instead.value)
+    assert.deepEqual([result.status, result.attempt, result.error?.code], ['PARTIAL', 1, 'RECORD_TOO_LARGE'])
+    assert.deepEqual(
+      result.recipients.map(({ status }) => status),
+      ['ACCEPTED', 'REJECTED'],
+    )
+    assert.equal((await settle({ outcome: deferred })).next?.insteadWhenTooLarge, undefined)
+  })
+
+  it('tells the answer without its recipients where the broker may refuse it with them', async () => {
+    const many = Array.from({ length: 2_000 }, (_, index) =>
+      to(`someone-with-a-long-name-${index}@example.com`, 'ACCEPTED', 250),
+    )
+    const { records } = await settle({ outcome: outcome('delivered', many) })
+    const result = await codec.decode('SendResult', records[0]?.insteadWhenTooLarge?.value ?? null)
+    assert.deepEqual([result.status, result.recipients], ['DELIVERED', []])
   })
 
   it('defers what may work later, with who is settled, and does not send to them again', async () => {

@@ -118,6 +118,8 @@ export const settle = async ({
     ahead.push(one)
   })
   const records = settlement?.records ?? []
+  const eventsBefore = events.length
+  settlement?.onCommitted?.()
   const [result] = records.filter(({ topic }) => topic === topics.sendResults)
   return {
     flow,
@@ -127,6 +129,7 @@ export const settle = async ({
     except,
     ahead,
     events,
+    eventsBefore,
     records,
     topics: records.map(({ topic }) => topic),
     result: result === undefined ? null : await codec.decode('SendResult', result.value),
