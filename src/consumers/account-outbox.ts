@@ -96,8 +96,13 @@ export class AccountOutbox implements Outbox {
     requireValid(request, this.#rules)
   }
 
-  async prepare(request: SendRequest, except: ReadonlySet<string>, seed: MailSeed): Promise<PreparedMail> {
-    const message = await this.#composed(request, except, seed)
+  async prepare(
+    request: SendRequest,
+    messageId: string,
+    except: ReadonlySet<string>,
+    seed: MailSeed,
+  ): Promise<PreparedMail> {
+    const message = await this.#composed(request, messageId, except, seed)
     const unknown = { status: 'DEFERRED', responseCode: null, enhancedCode: null, response: null } as const
     return {
       recipients: message.envelope.recipients.map(({ address }) => ({ address, ...unknown })),
@@ -109,8 +114,8 @@ export class AccountOutbox implements Outbox {
     return this.#sent?.has(messageId) ?? false
   }
 
-  async save(request: SendRequest, seed: MailSeed): Promise<void> {
-    const { messageId, content } = await this.#composed(request, nobody, seed)
+  async save(request: SendRequest, messageId: string, seed: MailSeed): Promise<void> {
+    const { content } = await this.#composed(request, messageId, nobody, seed)
     await this.#sent?.save(request.saveToFolder ?? '', messageId, async () => {
       const mail = content()
       if (Buffer.isBuffer(mail)) return mail
@@ -130,9 +135,14 @@ export class AccountOutbox implements Outbox {
     await Promise.all([this.#sender.close({ graceMs }), this.#sent?.close()])
   }
 
-  #composed(request: SendRequest, except: ReadonlySet<string>, seed: MailSeed): Promise<ComposedMessage> {
+  #composed(
+    request: SendRequest,
+    messageId: string,
+    except: ReadonlySet<string>,
+    seed: MailSeed,
+  ): Promise<ComposedMessage> {
     const deps = { ...this.#compose, now: () => seed.at, randomToken: growTokens(seed.token) }
-    return composeMessage(requireValid(request, this.#rules), deps, except)
+    return composeMessage({ ...requireValid(request, this.#rules), messageId }, deps, except)
   }
 }
 

@@ -13,15 +13,16 @@ export interface PreparedMail {
 export interface Outbox {
   /** Nothing can be sent until a person has logged in. */
   readonly isPaused: boolean
-  /** The Message-ID that every attempt at this request has. */
+  /** The Message-ID for a request that has none yet. */
   messageIdOf(request: SendRequest): string
   /** @throws PosthornError `REQUEST_*` */
   validate(request: SendRequest): void
   /**
+   * @param messageId with angle brackets
    * @param except bare addresses that are settled already and must not get the mail again
    * @throws PosthornError `REQUEST_*`, or a retryable one when something that the mail needs can't be reached now
    */
-  prepare(request: SendRequest, except: ReadonlySet<string>, seed: MailSeed): Promise<PreparedMail>
+  prepare(request: SendRequest, messageId: string, except: ReadonlySet<string>, seed: MailSeed): Promise<PreparedMail>
   /**
    * Looks for the mail among those that the account has sent, for ten seconds.
    *
@@ -29,5 +30,5 @@ export interface Outbox {
    */
   wasSent(messageId: string): Promise<boolean>
   /** Puts the mail into its `saveToFolder`, once, however often it is called. @throws PosthornError */
-  save(request: SendRequest, seed: MailSeed): Promise<void>
+  save(request: SendRequest, messageId: string, seed: MailSeed): Promise<void>
 }

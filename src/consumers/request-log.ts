@@ -69,9 +69,10 @@ export class RequestLog {
     return entry.kind === 'begun' && entry.source === source ? null : entry.messageId
   }
 
-  /** True when an earlier owner began this very attempt and left no outcome. */
-  wasBegun(id: string, source: string): boolean {
-    return this.#begun.get(id)?.source === source
+  /** The Message-ID of this very attempt, which an earlier owner began without leaving an outcome; null: none did. */
+  begunAs(id: string, source: string): string | null {
+    const entry = this.#begun.get(id)
+    return entry?.source === source ? entry.messageId : null
   }
 
   /** Remembers the answer at once; the record that is returned has to be committed with it. */

@@ -23,6 +23,8 @@ export interface SendHistory {
   pausedMs?: number
   /** Where it was first published. */
   source: { topic: string; partition: number; offset: number }
+  /** Null: not decided yet. Afterwards no other configuration of the account changes it. */
+  messageId: string | null
   /** The request log has this request: it is not a duplicate. */
   isKnown: boolean
   /** What is known of each recipient; who is not DEFERRED is not tried again. */
@@ -37,11 +39,18 @@ export interface SendHistory {
 
 const historyHeader = 'posthorn-send-history'
 
-export const firstHistory = (record: ConsumedRecord): SendHistory => ({
+/**
+ * Producers stamp records, and some leave the stamp out (-1), write 0 or seconds; Kafka itself is younger than all that. No
+ * request can have been published after it was taken either. Then it counts from now.
+ */
+const firstPossible = Date.UTC(2011, 0)
+
+export const firstHistory = ({ timestamp, topic, partition, offset }: ConsumedRecord, now: number): SendHistory => ({
   attempts: 0,
   dueAt: 0,
-  publishedAt: record.timestamp,
-  source: { topic: record.topic, partition: record.partition, offset: record.offset },
+  publishedAt: timestamp >= firstPossible && timestamp <= now ? timestamp : now,
+  source: { topic, partition, offset },
+  messageId: null,
   isKnown: false,
   recipients: [],
   isInDoubt: false,

@@ -49,7 +49,8 @@ export class SendMail implements SendFlow {
   }
 
   async decode(record: ConsumedRecord): Promise<SendJob> {
-    const history = record.topic === this.#deps.sendRequestsTopic ? firstHistory(record) : readHistory(record)
+    const history =
+      record.topic === this.#deps.sendRequestsTopic ? firstHistory(record, this.#deps.now()) : readHistory(record)
     if (history === null) {
       const message = `this record of ${record.topic} is not Posthorn's own: its history header is missing or unreadable`
       throw new PosthornError('RECORD_UNRECOGNIZED', message, { stage: 'decode' })
@@ -88,12 +89,15 @@ export class SendMail implements SendFlow {
     return verdict === null ? null : this.#deps.verdicts.write(job, verdict, log)
   }
 
-  async #decide(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<SendVerdict | null> {
-    const { record, request, history } = job
+  async #decide(taken: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<SendVerdict | null> {
+    const { record, request } = taken
     const outbox = this.#deps.outbox(request.account)
-    if (history.toSave !== null) return this.#save(job, outbox, history.toSave)
-    if (outbox === null) return refuse(job, '', unknownAccount(request.account))
-    const messageId = outbox.messageIdOf(request)
+    const known = taken.history.messageId ?? log.begunAs(request.id, sourceOf(record))
+    const messageId = known ?? outbox?.messageIdOf(request) ?? ''
+    const history = { ...taken.history, messageId }
+    const job = { ...taken, history }
+    if (history.toSave !== null) return this.#save(job, outbox, messageId, history.toSave)
+    if (outbox === null) return refuse(job, messageId, unknownAccount(request.account))
     const knownAs = history.isKnown ? null : log.knownAs(request.id, sourceOf(record))
     if (knownAs !== null) {
       return { kind: 'final', status: 'DUPLICATE', messageId: knownAs, recipients: [], attempt: 0, error: null }
@@ -127,10 +131,10 @@ export class SendMail implements SendFlow {
   ): Promise<SendVerdict | null> {
     const { record, request, history } = job
     const seed: MailSeed = { at: this.#deps.now(), token: this.#deps.randomToken() }
-    const mail = await outbox.prepare(request, settledAddresses(history.recipients), seed)
+    const mail = await outbox.prepare(request, messageId, settledAddresses(history.recipients), seed)
     if (request.delivery === 'AT_LEAST_ONCE') return this.#conclude(job, outbox, messageId, await mail.deliver(), seed)
     const source = sourceOf(record)
-    const wasBegun = log.wasBegun(request.id, source)
+    const wasBegun = log.begunAs(request.id, source) !== null
     const unknown = mergeRecipients(history.recipients, mail.recipients)
     if (wasBegun && request.delivery === 'AT_MOST_ONCE') return indeterminate(job, messageId, unknown, beganBefore())
     if (wasBegun || history.isInDoubt) {
@@ -255,11 +259,11 @@ export class SendMail implements SendFlow {
   }
 
   /** The mail is delivered and has its result: whatever happens here, it is not sent again. */
-  async #save(job: SendJob, outbox: Outbox | null, seed: MailSeed): Promise<SendVerdict | null> {
+  async #save(job: SendJob, outbox: Outbox | null, messageId: string, seed: MailSeed): Promise<SendVerdict | null> {
     const { now, retry } = this.#deps
     try {
       if (outbox === null) throw unknownAccount(job.request.account)
-      await outbox.save(job.request, seed)
+      await outbox.save(job.request, messageId, seed)
       return { kind: 'saved', error: null, next: null, history: job.history }
     } catch (cause) {
       const error = toPosthornError(cause, 'command')

@@ -128,7 +128,10 @@ export class VerdictWriter {
     if (status === 'DUPLICATE') return [result]
     const answered = [result, log.answer(request.id, messageId)]
     if (toSave === null) return answered
-    return [...answered, this.#stepRecord(record, record.partition, { ...history, attempts: 0, isKnown: true, toSave })]
+    return [
+      ...answered,
+      this.#stepRecord(record, record.partition, { ...history, messageId, attempts: 0, isKnown: true, toSave }),
+    ]
   }
 
   async #result(

@@ -29,7 +29,7 @@ test('an account that was refused is resumed when it is configured anew', async 
     random: () => 0.5,
   })
   t.after(() => outboxes.close(0))
-  const mail = await outboxes.get('default')?.prepare(sendRequest(), new Set(), { at: 0, token: 'token' })
+  const mail = await outboxes.get('default')?.prepare(sendRequest(), '<m@x>', new Set(), { at: 0, token: 'token' })
   assert.equal((await mail?.deliver())?.accountFailure, true)
   assert.deepEqual(
     events.map(({ type }) => type),

@@ -45,12 +45,12 @@ describe('RequestLog', () => {
     const clock = { now: 1 }
     const next = logAt(clock)
     next.replay(asConsumed(logAt(clock).begin('id', source, '<m@x>')))
-    assert.equal(next.wasBegun('id', source), true)
-    assert.equal(next.wasBegun('id', 'requests/0/8'), false)
+    assert.equal(next.begunAs('id', source), '<m@x>')
+    assert.equal(next.begunAs('id', 'requests/0/8'), null)
     assert.equal(next.knownAs('id', source), null)
     assert.equal(next.knownAs('id', 'requests/0/8'), '<m@x>')
     next.answer('id', '<m@x>')
-    assert.equal(next.wasBegun('id', source), false)
+    assert.equal(next.begunAs('id', source), null)
   })
 
   it('sets an id free for which nothing was sent, also for the next owner', () => {

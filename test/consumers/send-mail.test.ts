@@ -5,12 +5,41 @@ import { codec } from '../support/kafka.ts'
 import { sendRequest } from '../support/send-request.ts'
 import { topics, startedAt, to, failure, outcome, settle, historyOf } from '../support/settle-send.ts'
 
+/** An earlier owner has begun the attempt and left no outcome. */
+const begunEarlier = (log: RequestLog): void => {
+  const { key, value } = log.begin('r-1', `${topics.sendRequests}/0/5`, '<m@x>')
+  const record = { topic: 'state', partition: 0, offset: 0, timestamp: 0, headers: [] }
+  log.replay({ ...record, key: Buffer.from(String(key)), value })
+}
+
 describe('SendMail', () => {
   it('settles a delivered mail with one result, its entry in the log, and its offset', async () => {
     const { result, topics: written, settlement } = await settle({})
     assert.deepEqual([result?.status, result?.attempt], ['DELIVERED', 1])
     assert.deepEqual(written, [topics.sendResults, 'state'])
     assert.deepEqual(settlement?.source, { topic: topics.sendRequests, offset: 5 })
+  })
+
+  it('keeps the Message-ID over all attempts, however its account is configured meanwhile', async () => {
+    const first = await settle({ outcome: outcome('retry', [to('ann@example.com', 'DEFERRED', 450)]) })
+    const history = historyOf(first.next) ?? assert.fail()
+    const messageIdOf = () => '<other@y>'
+    const second = await settle({ history, outbox: { messageIdOf }, request: { saveToFolder: 'Sent' } })
+    const saved = await settle({ history: historyOf(second.next) ?? assert.fail(), outbox: { messageIdOf } })
+    assert.deepEqual([second.result?.messageId, saved.calls], ['<m@x>', ['save']])
+    assert.deepEqual([...second.messageIds, ...saved.messageIds], ['<m@x>', '<m@x>'])
+    const gone = await settle({ history, outbox: null })
+    assert.deepEqual([gone.result?.error?.code, gone.result?.messageId], ['REQUEST_ACCOUNT_UNKNOWN', '<m@x>'])
+    const begun = await settle({ log: begunEarlier, request: { delivery: 'VERIFY' }, outbox: { messageIdOf } })
+    assert.deepEqual([begun.result?.messageId, begun.messageIds], ['<m@x>', ['<m@x>']])
+  })
+
+  it('counts the age of a request from now where its producer gave it no time that can be', async () => {
+    for (const timestamp of [-1, 0, startedAt / 1_000, startedAt * 1_000, startedAt + 1]) {
+      const { result } = await settle({ record: { timestamp } })
+      assert.deepEqual([result?.status, result?.requestedAt], ['DELIVERED', startedAt])
+    }
+    assert.equal((await settle({ record: { timestamp: startedAt - 86_400_001 } })).result?.status, 'EXPIRED')
   })
 
   it('tells what became of a request only once that is committed', async () => {
@@ -156,18 +185,13 @@ describe('SendMail', () => {
   })
 
   it('never repeats what an earlier worker began under AT_MOST_ONCE, and looks first under VERIFY', async () => {
-    const replayed = (log: RequestLog) => {
-      const { key, value } = log.begin('r-1', `${topics.sendRequests}/0/5`, '<m@x>')
-      const record = { topic: 'state', partition: 0, offset: 0, timestamp: 0, headers: [] }
-      log.replay({ ...record, key: Buffer.from(String(key)), value })
-    }
-    const most = await settle({ log: replayed, request: { delivery: 'AT_MOST_ONCE' } })
+    const most = await settle({ log: begunEarlier, request: { delivery: 'AT_MOST_ONCE' } })
     assert.deepEqual([most.result?.status, most.calls], ['INDETERMINATE', []])
     assert.deepEqual(
       most.result?.recipients.map(({ address, status }) => [address, status]),
       [['ann@example.com', 'DEFERRED']],
     )
-    const verify = await settle({ log: replayed, request: { delivery: 'VERIFY' } })
+    const verify = await settle({ log: begunEarlier, request: { delivery: 'VERIFY' } })
     assert.deepEqual([verify.result?.status, verify.calls], ['DELIVERED', ['look', 'begin', 'deliver']])
     const again = await settle({ request: { delivery: 'VERIFY' }, history: { isKnown: true, isInDoubt: true } })
     assert.deepEqual(again.calls, ['look', 'begin', 'deliver'])
@@ -204,7 +228,7 @@ describe('SendMail', () => {
     assert.equal(result?.status, 'DELIVERED')
     assert.equal(next?.topic, 'mail.send.steps')
     const history = historyOf(next) ?? assert.fail()
-    assert.deepEqual(history.toSave, { at: startedAt, token: 'token' })
+    assert.deepEqual([history.toSave, history.messageId], [{ at: startedAt, token: 'token' }, '<m@x>'])
     const saved = await settle({ history, request: { saveToFolder: 'Sent' } })
     assert.deepEqual([saved.calls, saved.topics], [['save'], []])
     const save = () => Promise.reject(failure('IMAP_UNREACHABLE'))

@@ -26,7 +26,7 @@ const start = (
 ) => {
   const commits = new EventEmitter()
   const flow: SendFlow = {
-    decode: async (decoded) => ({ record: decoded, request: sendRequest(), history: firstHistory(decoded) }),
+    decode: async (decoded) => ({ record: decoded, request: sendRequest(), history: firstHistory(decoded, 0) }),
     reject: ({ topic, offset }, { code }) => ({
       records: [{ topic: 'dead', key: code, value: null }],
       source: { topic, offset },

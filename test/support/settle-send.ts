@@ -22,7 +22,7 @@ export const tiers = [
   { label: '1m', delayMs: 60_000, topic: 'retries.1m' },
   { label: '1h', delayMs: 3_600_000, topic: 'retries.1h' },
 ]
-export const startedAt = 1_000_000_000
+export const startedAt = 1_700_000_000_000
 
 export const to = (address: string, status: RecipientResult['status'], responseCode: number | null = null) => ({
   address,
@@ -67,11 +67,13 @@ export const settle = async ({
   const events: PosthornEvent[] = []
   const calls: string[] = []
   const except: string[][] = []
+  const messageIds: string[] = []
   const fake: Outbox = {
     isPaused: false,
     messageIdOf: () => '<m@x>',
     validate: () => undefined,
-    prepare: async (_, settled) => {
+    prepare: async (_, messageId, settled) => {
+      messageIds.push(messageId)
       except.push([...settled])
       return {
         recipients: [to('ann@example.com', 'DEFERRED')],
@@ -85,7 +87,10 @@ export const settle = async ({
       calls.push('look')
       return false
     },
-    save: async () => void calls.push('save'),
+    save: async (_, messageId) => {
+      messageIds.push(messageId)
+      calls.push('save')
+    },
     ...outbox,
   }
   const now = () => startedAt
@@ -111,7 +116,7 @@ export const settle = async ({
     headers: [],
     ...place,
   }
-  const job = { record, request: sendRequest(request), history: { ...firstHistory(record), ...history } }
+  const job = { record, request: sendRequest(request), history: { ...firstHistory(record, startedAt), ...history } }
   const ahead: Settlement[] = []
   const settlement = await flow.settle(job, requestLog, async (one) => {
     calls.push('begin')
@@ -127,6 +132,7 @@ export const settle = async ({
     settlement,
     calls,
     except,
+    messageIds,
     ahead,
     events,
     eventsBefore,
