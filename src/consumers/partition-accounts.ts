@@ -22,8 +22,8 @@ export class PartitionAccounts implements AccountMailboxes {
   /** As far as is known here; what was settled since the partition was taken over is added when an account is let go. */
   readonly #checkpoints: Map<string, Checkpoint>
   readonly #opened = new Map<string, OwnedAccount>()
-  /** One change at a time. */
-  #changing: Promise<void> = Promise.resolve()
+  /** Of each account, one change at a time. */
+  readonly #changing = new Map<string, Promise<void>>()
   #endWatch: () => void = () => undefined
   #isStopped = false
 
@@ -45,14 +45,18 @@ export class PartitionAccounts implements AccountMailboxes {
     const { accounts } = this.#options
     for (const account of accounts.all) this.#open(account)
     this.#endWatch = accounts.onChange((change) => {
-      this.#changing = this.#changing.then(() => this.#change(change))
+      const before = this.#changing.get(change.name) ?? Promise.resolve()
+      this.#changing.set(
+        change.name,
+        before.then(() => this.#change(change)),
+      )
     })
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#endWatch()
-    await this.#changing
+    await Promise.all(this.#changing.values())
     await Promise.all([...this.#opened.values()].map((account) => account.stop()))
   }
 

@@ -11,6 +11,8 @@ interface Fault {
   throttleReset?: unknown
   serverResponseCode?: unknown
   responseStatus?: unknown
+  /** The parsed answer, where the library has not read its code (a refused FETCH, what is executed directly). */
+  response?: { attributes?: readonly { section?: readonly { value?: unknown }[] }[] }
 }
 
 interface Verdict {
@@ -94,9 +96,15 @@ function authentication(action: string): Verdict {
   return { code: 'IMAP_AUTHENTICATION_FAILED', retryable: true, action }
 }
 
-const judge = (fault: Fault): Verdict => {
+const responseCodeOf = ({ serverResponseCode, response }: Fault): unknown =>
+  serverResponseCode ?? response?.attributes?.[0]?.section?.[0]?.value
+
+const judge = (fault: Fault, stage: Stage): Verdict => {
   if (fault.mailboxMissing === true) return { code: 'IMAP_FOLDER_MISSING', retryable: false }
-  const { serverResponseCode: response, code } = fault
+  const { code } = fault
+  const response = responseCodeOf(fault)
+  // Dovecot says so of a message that it can't read: to wait for it would stop the folder.
+  if (response === 'SERVERBUG' && stage === 'fetch') return { code: 'IMAP_COMMAND_FAILED', retryable: false }
   if (typeof response === 'string' && Object.hasOwn(byResponseCode, response.toUpperCase())) {
     return byResponseCode[response.toUpperCase()] ?? lost
   }
@@ -137,9 +145,9 @@ export const classifyImapError = (error: unknown, stage: Stage, what: string): P
     })
   }
   const fault: Fault = typeof error === 'object' && error !== null ? error : {}
-  const isThrottled = isOfReading(stage, fault.serverResponseCode)
-  const { code, retryable, action } = isThrottled ? throttled : judge(fault)
-  const reason = [fault.serverResponseCode, fault.code].find((one) => typeof one === 'string')
+  const isThrottled = isOfReading(stage, responseCodeOf(fault))
+  const { code, retryable, action } = isThrottled ? throttled : judge(fault, stage)
+  const reason = [responseCodeOf(fault), fault.code].find((one) => typeof one === 'string')
   const text = typeof reason === 'string' ? reason : error instanceof Error ? error.name : 'no reason given'
   return new PosthornError(code, `IMAP: ${what} failed (${text})`, {
     stage,

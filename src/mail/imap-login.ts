@@ -62,14 +62,12 @@ interface Continuation {
 
 interface CommandFailure {
   responseStatus?: unknown
-  response?: { attributes?: readonly { section?: readonly { value?: unknown }[] }[] }
 }
 
 /** Says of a refused command what imapflow says of the logins that it makes itself. */
 const asRefusedLogin = (error: CommandFailure): never => {
   const isRefusal = error.responseStatus === 'NO' || error.responseStatus === 'BAD'
-  const serverResponseCode = error.response?.attributes?.[0]?.section?.[0]?.value
-  throw Object.assign(error, isRefusal ? { authenticationFailed: true, serverResponseCode } : {})
+  throw Object.assign(error, isRefusal ? { authenticationFailed: true } : {})
 }
 
 interface FlowSeam {

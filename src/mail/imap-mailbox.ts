@@ -19,7 +19,7 @@ import type {
   SearchCriteria,
   WaitOptions,
 } from './mailbox.ts'
-import { listenTo, type Faults } from './imap-faults.ts'
+import { Faults } from './imap-faults.ts'
 import { prepareLogin } from './imap-login.ts'
 import { toFlowOptions, type ImapAccountOptions } from './imap-options.ts'
 import { toSearchQuery } from './imap-search.ts'
@@ -44,8 +44,8 @@ export const connectMailbox = (
 const connectOnce = async (options: ImapAccountOptions, token: string | null): Promise<ConnectedMailbox> => {
   const { host, port, auth, allowPlaintextAuth } = options
   const server = `${host}:${port}`
-  const faults: Faults = { last: null }
-  const flow = new ImapFlow({ ...toFlowOptions(options, token), logger: listenTo(faults) })
+  const faults = new Faults()
+  const flow = new ImapFlow({ ...toFlowOptions(options, token), logger: faults.logger })
   const loginWay = auth === null ? () => null : prepareLogin(flow, { server, auth, allowPlaintextAuth })
   const mailbox = new FlowMailbox(flow, faults, options.probeIntervalMs)
   try {
@@ -76,7 +76,7 @@ class FlowMailbox implements ConnectedMailbox {
   }
 
   async open(folder: string, { readOnly }: { readOnly: boolean }): Promise<OpenFolder> {
-    const opened = await this.#ask('select', `opening folder ${JSON.stringify(folder)}`, () =>
+    const opened = await this.#ask('select', ['SELECT', 'EXAMINE'], `opening folder ${JSON.stringify(folder)}`, () =>
       this.#flow.mailboxOpen(folder, { readOnly }),
     )
     this.#watch.clear()
@@ -88,14 +88,14 @@ class FlowMailbox implements ConnectedMailbox {
   }
 
   async uidNextOf(folder: string): Promise<number | null> {
-    const { uidNext } = await this.#ask('select', `looking at ${JSON.stringify(folder)}`, () =>
+    const { uidNext } = await this.#ask('select', ['STATUS'], `looking at ${JSON.stringify(folder)}`, () =>
       this.#flow.status(folder, { uidNext: true }),
     )
     return uidNext ?? null
   }
 
   async listFolders(): Promise<FolderFacts[]> {
-    const listed = await this.#ask('select', 'listing folders', () => this.#flow.list())
+    const listed = await this.#ask('select', ['LIST', 'LSUB'], 'listing folders', () => this.#flow.list())
     return listed.map(({ path, specialUse }) => ({ path, specialUse: specialUse ?? null }))
   }
 
@@ -106,7 +106,9 @@ class FlowMailbox implements ConnectedMailbox {
   async createFolder(folder: string): Promise<void> {
     if (await this.#exists(folder)) return
     try {
-      await this.#ask('command', `creating folder ${JSON.stringify(folder)}`, () => this.#flow.mailboxCreate(folder))
+      await this.#ask('command', ['CREATE'], `creating folder ${JSON.stringify(folder)}`, () =>
+        this.#flow.mailboxCreate(folder),
+      )
     } catch (error) {
       // Somebody else may have been quicker; not every server says so with ALREADYEXISTS (RFC 5530).
       if (!(await this.#exists(folder))) throw error
@@ -122,7 +124,7 @@ class FlowMailbox implements ConnectedMailbox {
 
   async searchUids(criteria: SearchCriteria, fromUid: number, toUid?: number): Promise<number[]> {
     const query = toSearchQuery(criteria, fromUid, toUid ?? '*')
-    const found = await this.#ask('fetch', 'searching', () => this.#flow.search(query, { uid: true }))
+    const found = await this.#ask('fetch', ['SEARCH'], 'searching', () => this.#flow.search(query, { uid: true }))
     // `n:*` means `*:n` where the last UID is below n (RFC 3501 6.4.8).
     return found.filter((uid) => uid >= fromUid)
   }
@@ -154,7 +156,7 @@ class FlowMailbox implements ConnectedMailbox {
     let start = 0
     for (;;) {
       const query = { uid: true, source: { start, maxLength: sliceBytes } }
-      const found = await this.#ask('fetch', 'fetching a message', () =>
+      const found = await this.#ask('fetch', ['FETCH'], 'fetching a message', () =>
         this.#flow.fetchOne(String(uid), query, { uid: true }),
       )
       const slice = found.source ?? Buffer.alloc(0)
@@ -177,20 +179,20 @@ class FlowMailbox implements ConnectedMailbox {
       const message = `the folder does not keep the flags ${refused.join(' ')}`
       throw new PosthornError('IMAP_COMMAND_FAILED', message, { stage: 'command' })
     }
-    await this.#ask('command', 'setting flags', () =>
+    await this.#ask('command', ['STORE'], 'setting flags', () =>
       this.#flow.messageFlagsAdd(toUidSet(uids), [...flags], { uid: true, silent: true }),
     )
   }
 
   async removeFlags(uids: readonly number[], flags: readonly string[]): Promise<void> {
-    await this.#ask('command', 'removing flags', () =>
+    await this.#ask('command', ['STORE'], 'removing flags', () =>
       this.#flow.messageFlagsRemove(toUidSet(uids), [...flags], { uid: true, silent: true }),
     )
   }
 
   async move(uids: readonly number[], folder: string): Promise<Map<number, number | null>> {
     if (!this.capabilities.has('MOVE')) throw unsafeMove('the server has no MOVE')
-    const moved = await this.#ask('command', `moving to ${JSON.stringify(folder)}`, () =>
+    const moved = await this.#ask('command', ['MOVE'], `moving to ${JSON.stringify(folder)}`, () =>
       this.#flow.messageMove(toUidSet(uids), folder, { uid: true }),
     )
     if (moved.uidMap !== undefined) return moved.uidMap
@@ -199,7 +201,7 @@ class FlowMailbox implements ConnectedMailbox {
   }
 
   async copy(uids: readonly number[], folder: string): Promise<Map<number, number | null>> {
-    const copied = await this.#ask('command', `copying to ${JSON.stringify(folder)}`, () =>
+    const copied = await this.#ask('command', ['COPY'], `copying to ${JSON.stringify(folder)}`, () =>
       this.#flow.messageCopy(toUidSet(uids), folder, { uid: true }),
     )
     return copied.uidMap ?? new Map(uids.map((uid) => [uid, null]))
@@ -208,18 +210,20 @@ class FlowMailbox implements ConnectedMailbox {
   async deleteExactly(uids: readonly number[]): Promise<void> {
     if (uids.length === 0) return
     requireExactDeletion(this)
-    await this.#ask('command', 'deleting', () => this.#flow.messageDelete(toUidSet(uids), { uid: true }))
+    await this.#ask('command', ['STORE', 'EXPUNGE'], 'deleting', () =>
+      this.#flow.messageDelete(toUidSet(uids), { uid: true }),
+    )
   }
 
   async append(folder: string, raw: Buffer, flags: readonly string[]): Promise<void> {
-    await this.#ask('command', `appending to ${JSON.stringify(folder)}`, () =>
+    await this.#ask('command', ['APPEND'], `appending to ${JSON.stringify(folder)}`, () =>
       this.#flow.append(folder, raw, [...flags]),
     )
   }
 
   wait(signal: AbortSignal, options: WaitOptions): Promise<void> {
     return this.#watch.wait(signal, options, async () => {
-      await this.#ask('fetch', 'waiting for mail', () => this.#probe())
+      await this.#ask('fetch', ['NOOP'], 'waiting for mail', () => this.#probe())
     })
   }
 
@@ -253,17 +257,21 @@ class FlowMailbox implements ConnectedMailbox {
     }
   }
 
-  /** Runs one command; `false` and `undefined` are failures. */
-  async #ask<T>(stage: Stage, what: string, run: () => Promise<T | false | undefined>): Promise<T> {
+  /** Runs a command, or several; `false` and `undefined` are failures. */
+  async #ask<T>(
+    stage: Stage,
+    verbs: readonly string[],
+    what: string,
+    run: () => Promise<T | false | undefined>,
+  ): Promise<T> {
     let answer: T | false | undefined
-    this.#faults.last = null
     try {
       answer = await run()
     } catch (error) {
       throw classifyImapError(error, stage, what)
     }
     if (answer !== false && answer !== undefined) return answer
-    const fault = this.#flow.usable ? (this.#faults.last ?? { responseStatus: 'NO' }) : { code: 'NoConnection' }
+    const fault = this.#flow.usable ? (this.#faults.take(verbs) ?? { responseStatus: 'NO' }) : { code: 'NoConnection' }
     throw classifyImapError(fault, stage, what)
   }
 }

@@ -51,16 +51,19 @@ export const openTokenTopic = (options: OAuthTokensOptions): TokenTopic => {
 export class OAuthTokens {
   readonly #options: OAuthTokensOptions
   #topic: TokenTopic | null = null
-  /** By the compiled client, which directions may share. A configuration that is read again has others. */
-  readonly #byClient = new Map<OAuth2Config, AccountTokens>()
-  readonly #logins = new Set<LoginTokens>()
+  /**
+   * By the compiled client, which directions may share. A configuration that is read again has others; whoever is still
+   * at work for an old one gets what it had, and nothing is made anew for it.
+   */
+  readonly #byClient = new WeakMap<OAuth2Config, AccountTokens>()
+  readonly #logins = new Map<OAuth2Config, LoginTokens>()
   readonly #keepAlive: NodeJS.Timeout
 
   constructor(options: OAuthTokensOptions) {
     this.#options = options
     this.#keepAlive = setInterval(() => {
       // What fails here is told by the account's own logins.
-      for (const login of this.#logins) void login.keepAlive().catch(() => undefined)
+      for (const login of this.#logins.values()) void login.keepAlive().catch(() => undefined)
     }, keepAliveMs).unref()
   }
 
@@ -76,18 +79,16 @@ export class OAuthTokens {
   /** Lets go of the tokens of clients that no account has any more. */
   keep(accounts: readonly AccountConfig[]): void {
     const used = new Set(accounts.flatMap(oauthClients))
-    for (const [client, tokens] of this.#byClient) {
+    for (const [client, login] of this.#logins) {
       if (used.has(client)) continue
-      this.#byClient.delete(client)
-      if (!(tokens instanceof LoginTokens)) continue
-      this.#logins.delete(tokens)
-      void tokens.close()
+      this.#logins.delete(client)
+      void login.close()
     }
   }
 
   async close(): Promise<void> {
     clearInterval(this.#keepAlive)
-    const settled = Promise.all([...this.#logins].map((login) => login.close()))
+    const settled = Promise.all([...this.#logins.values()].map((login) => login.close()))
     await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, closeGraceMs).unref())])
     await this.#topic?.close()
   }
@@ -111,7 +112,7 @@ export class OAuthTokens {
       now,
       random,
     })
-    this.#logins.add(tokens)
+    this.#logins.set(oauth2, tokens)
     return tokens
   }
 }

@@ -21,6 +21,11 @@ export class OneAhead<T, R> {
     return result
   }
 
+  /** Resolves when what was begun ahead has ended, well or not. */
+  async settled(): Promise<void> {
+    await this.#next?.result.catch(() => undefined)
+  }
+
   #begin(item: T): void {
     const result = this.#work(item)
     // Its failure is told when it is taken; the user may have failed by then.

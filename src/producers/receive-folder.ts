@@ -17,6 +17,7 @@ import type { ReceiveRule } from '../config/config.ts'
 import { isPosthornError, PosthornError, toPosthornError, type ErrorCode } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { OutgoingRecord } from '../kafka/records.ts'
+import { orAborted } from '../lifecycle.ts'
 import type { Mailbox, MessageSummary, OpenFolder } from '../mail/mailbox.ts'
 import { AfterRead } from './after-read.ts'
 import { advance } from './checkpoint.ts'
@@ -89,16 +90,23 @@ export class FolderReceiver {
     const lookAtSlice = (slice: number[]) => lookAt(mailbox, slice, this.#current(), rule)
     // Where one message broke the connection, nothing else may be under way beside it.
     const looks = new OneAhead((candidates[0] ?? 0) > this.#suspectUpTo ? slices : [], lookAtSlice)
-    for (const slice of slices) {
-      const look = await this.#see(slice, looks.take(slice))
-      if (isPosthornError(look)) {
-        await this.#chargeAlone(slice[0] ?? 0, look, nothing, signal)
-        continue
+    let prepared = this.#prepareAhead(mailbox, opened, [])
+    try {
+      for (const slice of slices) {
+        const look = await this.#see(slice, looks.take(slice))
+        if (isPosthornError(look)) {
+          await this.#chargeAlone(slice[0] ?? 0, look, nothing, signal)
+          continue
+        }
+        const batches = planBatches(look.selected, batchBounds)
+        prepared = this.#prepareAhead(mailbox, opened, batches)
+        for (const batch of batches) settled += await this.#settle(mailbox, prepared, batch, look, signal)
+        await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
       }
-      const batches = planBatches(look.selected, batchBounds)
-      const prepared = this.#prepareAhead(mailbox, opened, batches)
-      for (const batch of batches) settled += await this.#settle(mailbox, prepared, batch, look, signal)
-      await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
+    } finally {
+      // What is under way must not be when another folder is opened on the connection. A stop closes it.
+      const ahead = Promise.all([looks.settled(), prepared.settled()])
+      if (!signal.aborted) await orAborted(ahead, signal).catch(() => undefined)
     }
     // What comes after the last candidate was ruled out by the server.
     await gate.pass(signal, () => this.#passOver(nothing, listed.at(-1) ?? 0))

@@ -140,10 +140,11 @@ for (const [answer, expected] of Object.entries(refusals)) {
 test('a quota of reading is waited for, a full mailbox is not', async (t) => {
   const answer = 'NO [OVERQUOTA] Account exceeded command or bandwidth limits'
   const { mailbox } = await open(t, {
-    script: ({ verb }) => (verb === 'UID SEARCH' || verb === 'UID COPY' ? { answer } : undefined),
+    script: ({ verb }) => (['UID SEARCH', 'UID FETCH', 'UID COPY'].includes(verb) ? { answer } : undefined),
   })
   await mailbox.open('INBOX', { readOnly: false })
   await assert.rejects(mailbox.searchUids({}, 1), { retryable: true, retryAfterMs: 600_000 })
+  await assert.rejects(mailbox.fetchSummaries([1]), { retryable: true, retryAfterMs: 600_000 })
   await assert.rejects(mailbox.copy([1], 'INBOX'), { retryable: false, retryAfterMs: null })
 })
 

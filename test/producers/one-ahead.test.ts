@@ -36,3 +36,18 @@ test('an item of one’s own is worked on without going ahead', async () => {
   assert.equal(await ahead.take('half of a'), 'HALF OF A')
   assert.deepEqual(begun, ['half of a'])
 })
+
+test('it is settled when what was begun ahead has ended, well or not', async () => {
+  let fail: (error: Error) => void = () => undefined
+  const ahead = new OneAhead([1, 2], (item) =>
+    item === 1 ? Promise.resolve(item) : new Promise<number>((_, reject) => (fail = reject)),
+  )
+  await ahead.settled()
+  await ahead.take(1)
+  let isSettled = false
+  const settled = ahead.settled().then(() => (isSettled = true))
+  await new Promise(setImmediate)
+  assert.equal(isSettled, false)
+  fail(new Error('no'))
+  await settled
+})

@@ -173,7 +173,7 @@ test('nothing is done to a mailbox on a stale lease', async (t) => {
 const poisons: Record<string, { at: (args: string) => boolean; reaction: ImapReaction; code: string }> = {
   'is refused': {
     at: (args) => args.includes('BODY.PEEK[]'),
-    reaction: { answer: 'NO that one is broken' },
+    reaction: { answer: 'NO [SERVERBUG] Internal error occurred' },
     code: 'IMAP_COMMAND_FAILED',
   },
   'kills the connection': {

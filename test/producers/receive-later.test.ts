@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deriveMessageId } from '../../src/mail/compose/message-id.ts'
 import { mail, openFolder } from '../support/folder.ts'
+import { ScriptFolder } from '../support/imap-fault-folder.ts'
 
 test('a checkpoint that passes over a message that is not described remembers it in the same commit', async (t) => {
   let isBroken = true
@@ -91,4 +92,55 @@ test('a report about a mail of an account that a reload has added is tied to its
   await folder.sync()
   const reports = (await folder.published()).map(({ report }) => report?.requestId)
   assert.deepEqual(reports, [null, 'r1'])
+})
+
+test('when a sync has failed nothing of it is under way any more: the connection may open another folder', async (t) => {
+  const folder = await openFolder(
+    t,
+    {},
+    {
+      script: ({ verb, args }) => {
+        if (verb !== 'UID FETCH') return undefined
+        if (args.startsWith('1:1000 ')) return { answer: 'NO not these' }
+        // Incomplete, so that it is asked for once more.
+        return { change: (line) => (line.includes('UID 1500 ') ? null : line) }
+      },
+    },
+  )
+  const { server } = folder
+  for (let n = 0; n < 2_000; n += 1) server.inbox.add(mail('m'))
+  server.folders.set('Other', new ScriptFolder())
+  await folder.sync(async (mailbox) => void (await mailbox.open('Other', { readOnly: true }))).catch(() => undefined)
+  const verbs = server.commands.map((line) => line.split(' ').slice(1, 4).join(' '))
+  assert.ok(verbs.some((line) => line === 'UID FETCH 1500'))
+  assert.deepEqual(
+    verbs.slice(verbs.findIndex((line) => line.includes('Other'))).filter((line) => line.startsWith('UID ')),
+    [],
+  )
+})
+
+test('after-read actions look only at what awaits them, however much mail is still to come', async (t) => {
+  const folder = await openFolder(t, { after: { action: 'seen' } })
+  for (let n = 0; n < 450; n += 1) folder.server.inbox.add(mail('m'))
+  await folder.sync()
+  const searches = folder.server.commands.flatMap((line) => / UID SEARCH UID (\S+)/.exec(line)?.[1] ?? [])
+  assert.deepEqual(searches, ['1:*', '1:100', '101:200', '201:300', '301:400', '401:450'])
+})
+
+test('a quota of the provider charges no message, however long it lasts', async (t) => {
+  let isOver = true
+  const folder = await openFolder(
+    t,
+    {},
+    {
+      script: ({ verb }) =>
+        isOver && verb === 'UID FETCH' ? { answer: 'NO [OVERQUOTA] Account exceeded bandwidth limits' } : undefined,
+    },
+  )
+  for (const name of ['a', 'b']) folder.server.deliver(mail(name))
+  for (let n = 0; n < 6; n += 1) await assert.rejects(folder.sync(), { retryable: true, retryAfterMs: 600_000 })
+  isOver = false
+  await folder.sync()
+  assert.deepEqual(await folder.subjects(), ['a', 'b'])
+  assert.equal(folder.told('MessageFailed'), 0)
 })

@@ -5,6 +5,7 @@ import type { ReceiveRule } from '../../src/config/config.ts'
 import type { PosthornEvent } from '../../src/events.ts'
 import type { OutgoingRecord } from '../../src/kafka/records.ts'
 import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
+import type { Mailbox } from '../../src/mail/mailbox.ts'
 import { everyMessage } from '../../src/mail/match-message.ts'
 import { defaultParseLimits } from '../../src/mail/parse/limits.ts'
 import { createS3AttachmentStore } from '../../src/mail/s3-attachment-store.ts'
@@ -54,13 +55,19 @@ export class FolderUnderTest {
     this.rule = rule
   }
 
-  /** On a connection of its own. @returns how many were settled */
-  async sync(): Promise<number> {
+  /**
+   * On a connection of its own.
+   *
+   * @param next is done on it right after the sync
+   * @returns how many were settled
+   */
+  async sync(next: (mailbox: Mailbox) => Promise<void> = async () => undefined): Promise<number> {
     const mailbox = await connectMailbox(this.server.config({ commandTimeoutMs: 2_000 }))
     try {
       this.#receiver ??= await this.#create()
       return await this.#receiver.sync(mailbox, new AbortController().signal)
     } finally {
+      await next(mailbox)
       await mailbox.close()
     }
   }
