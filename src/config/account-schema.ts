@@ -119,7 +119,11 @@ const receive = z.strictObject({
     .describe('What is done with a message once its record is committed.'),
   idle: flag.prefault(true).describe('Listen with IDLE where the server offers it.'),
   poll: timerDuration.prefault('1m').describe('Time between two looks without IDLE, and a safety net with it.'),
-  keepRaw: flag.prefault(false).describe('Store the raw message too and name it in the record.'),
+  keepRaw: flag
+    .prefault(false)
+    .describe(
+      'Store the raw message too and name it in the record; one that can not be read in full is stored anyway.',
+    ),
   uidValidityChanged: oneOf('reseed', 'replay', 'reconcile')
     .prefault('reseed')
     .describe(

@@ -4,6 +4,7 @@ import type { InboundAttachment, ObjectRef } from '../avro/records.ts'
 import type { AttachmentStore, StoredObject } from '../mail/attachment-store.ts'
 import type { AttachmentHead, BodyKind, ParsedMessage } from '../mail/message.ts'
 import { attachmentKey, bodyKey, rawMessageKey, type MessagePlace } from '../mail/object-key.ts'
+import { isLossy } from '../mail/parse/defects.ts'
 import type { ParseLimits } from '../mail/parse/limits.ts'
 import { parseMessageStream } from '../mail/parse/parse-message-stream.ts'
 import { parseMessage } from '../mail/parse/parse-message.ts'
@@ -15,6 +16,7 @@ export interface MessageStoreOptions {
   /** `storage.prefix`. */
   prefix: string
   limits: ParseLimits
+  /** Keep the raw message always; one that can't be read in full keeps it anyway, so that nothing is lost. */
   keepRaw: boolean
 }
 
@@ -51,7 +53,7 @@ export class MessageStore {
 
   /** @throws PosthornError `MESSAGE_UNPARSABLE`, `STORAGE_*` */
   async storeWhole(place: MessagePlace, raw: Buffer): Promise<StoredMessage> {
-    const { limits, keepRaw } = this.#options
+    const { limits } = this.#options
     const { message, attachments, largeBodies } = parseMessage(raw, limits)
     const [stored, kept, bodies] = await Promise.all([
       Promise.all(
@@ -59,7 +61,7 @@ export class MessageStore {
           toAttachment(one, await this.#put(this.#attachmentHead(place, one), one.content)),
         ),
       ),
-      keepRaw ? this.storeRaw(place, raw) : null,
+      this.#keepsRaw(message) ? this.storeRaw(place, raw) : null,
       Promise.all(
         largeBodies.map(
           async ({ kind, content }) => [kind, toRef(await this.#put(this.#bodyHead(place, kind), content))] as const,
@@ -75,7 +77,7 @@ export class MessageStore {
    * @param open begins to read the message from its start; called twice where the raw message is kept as well
    */
   async storeStream(place: MessagePlace, open: () => AsyncIterable<Buffer>): Promise<StoredMessage> {
-    const { store, limits, keepRaw } = this.#options
+    const { store, limits } = this.#options
     const uploads: { head: AttachmentHead | BodyKind; upload: Upload }[] = []
     const begin = (head: AttachmentHead | BodyKind) => {
       const object = typeof head === 'string' ? this.#bodyHead(place, head) : this.#attachmentHead(place, head)
@@ -91,8 +93,12 @@ export class MessageStore {
       if (typeof head === 'string') bodies[head] = toRef(stored)
       else attachments.push(toAttachment(head, stored))
     }
-    const raw = keepRaw ? await this.storeRawStream(place, open()) : null
+    const raw = this.#keepsRaw(parsed) ? await this.storeRawStream(place, open()) : null
     return { parsed, stored: { attachments, raw, ...bodies } }
+  }
+
+  #keepsRaw({ defects }: ParsedMessage): boolean {
+    return this.#options.keepRaw || isLossy(defects)
   }
 
   async storeRaw(place: MessagePlace, raw: Buffer): Promise<ObjectRef> {

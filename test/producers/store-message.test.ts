@@ -12,11 +12,11 @@ const attachmentBytes = 12_000_000
 /** Below it the two text parts together are a body of their own. */
 const limits = { ...defaultParseLimits, maxInlineBodyBytes: 1_000 }
 
-const opened = async (t: TestContext) => {
+const opened = async (t: TestContext, keepRaw = true) => {
   const fake = await startFakeS3(t)
   const store = createS3AttachmentStore(fake.config)
   t.after(() => store.close())
-  return { fake, messages: new MessageStore({ store, prefix: 'p', limits, keepRaw: true }) }
+  return { fake, messages: new MessageStore({ store, prefix: 'p', limits, keepRaw }) }
 }
 
 async function* inSlices(raw: Buffer, endsAt = raw.length): AsyncGenerator<Buffer> {
@@ -56,4 +56,16 @@ test('a message that breaks off in the middle of an attachment leaves no upload 
     'one had begun',
   )
   assert.equal(fake.uploads.size, 0)
+})
+
+test('a message that can not be read in full keeps its raw bytes unasked, and no other does', async (t) => {
+  const { fake, messages } = await opened(t, false)
+  const lost = Buffer.from('Content-Type: multipart/mixed; boundary=a\r\n\r\n--b\r\n\r\nnowhere else\r\n')
+  const fromMemory = await messages.storeWhole(place, lost)
+  const fromStream = await messages.storeStream(place, () => inSlices(lost))
+  assert.deepEqual(fromStream, fromMemory)
+  const { bucket, key } = fromMemory.stored.raw ?? {}
+  assert.ok(fake.objects.get(`/${bucket}/${key}`)?.content.equals(lost))
+  const { stored } = await messages.storeWhole(place, Buffer.from('Subject: all of it\r\n\r\nHello\r\n'))
+  assert.equal(stored.raw, null)
 })

@@ -55,7 +55,7 @@ export const checkReading = (raw: Buffer, { message, attachments }: WholeMessage
     for (const { name, address } of message[field]) assert.ok(address !== '' && name !== '', 'an empty address or name')
   }
 
-  const hasEncoding = /base64|quoted-printable|tnef|winmail/i.test(raw.toString('latin1'))
+  const hasEncoding = /base64|quoted-printable|uue|tnef|winmail/i.test(raw.toString('latin1'))
   for (const [at, attachment] of attachments.entries()) {
     const { index, fileName, contentType, content } = attachment
     assert.equal(index, at)

@@ -129,7 +129,7 @@ class ListReader {
       ? [{ raw: inner, text: inner, folded: false }]
       : joinSpaced(unitsOf(wordsOf(inner.replace(/^\s*@[^:]*:/, ''))))
     const addresses = units.filter(hasAt).map(({ raw }) => raw)
-    const [address = units.map((unit) => unit.raw).join(''), ...more] = addresses
+    const [address = units.map((unit) => unit.raw).join(' '), ...more] = addresses
     if (this.#open !== null) {
       this.malformed = true
       this.#push(this.#open)

@@ -24,10 +24,14 @@ const dash = 45
 const underscore = 95
 /** Bytes handed to the native decoder at once: small enough to stay in the cache. */
 const blockBytes = 48 * 1024
+/** Bytes that go through the table before equal lines are looked for again. */
+const minTableBytes = 256
 /** A line after padding that is longer than this is not held back to be judged. */
 const maxHeldLine = 64 * 1024
 
 const isBlank = (byte: number): boolean => byte === 32 || byte === 9 || byte === cr || byte === lf
+
+const isPadding = (byte: number): boolean => byte === pad || isBlank(byte)
 
 /** The block of lines of equal length that begins at `from`; null where no two lines are alike. */
 const equalLines = (chunk: Buffer, from: number): { decodedLength: number; end: number } | null => {
@@ -75,7 +79,7 @@ export class Base64Decoder {
 
   end(): Buffer {
     const output = newOutput(this.#heldLength)
-    if (this.#heldLength > 0) this.#decodeHeld(output)
+    this.#decodeHeld(output)
     this.#finishGroup(output)
     return output.bytes.subarray(0, output.length)
   }
@@ -84,7 +88,8 @@ export class Base64Decoder {
   #run(chunk: Buffer, at: number, output: Output): number {
     const block = this.#count === 0 ? equalLines(chunk, at) : null
     if (block === null) {
-      const lineFeed = chunk.indexOf(lf, at)
+      // Some lines at once: content of short or empty ones costs no more per byte.
+      const lineFeed = chunk.indexOf(lf, at + minTableBytes)
       return this.#decode(chunk, at, lineFeed < 0 ? chunk.length : lineFeed + 1, output)
     }
     const lines = chunk.subarray(at, block.end)
@@ -145,7 +150,10 @@ export class Base64Decoder {
   }
 
   /** After padding: takes one line, which goes on with the content only if it is base64 throughout. */
-  #judge(chunk: Buffer, at: number, output: Output): number {
+  #judge(chunk: Buffer, from: number, output: Output): number {
+    let at = from
+    if (this.#heldLength === 0) while (at < chunk.length && isPadding(chunk[at] as number)) at++
+    if (at === chunk.length) return at
     const lineFeed = chunk.indexOf(lf, at)
     const end = lineFeed < 0 ? chunk.length : lineFeed + 1
     if (!isBase64(chunk, at, end) || this.#heldLength + end - at > maxHeldLine) {
@@ -164,6 +172,7 @@ export class Base64Decoder {
   }
 
   #decodeHeld(output: Output): void {
+    if (this.#heldLength === 0) return
     const held = Buffer.concat(this.#held)
     this.#held = []
     this.#heldLength = 0

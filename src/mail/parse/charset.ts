@@ -5,7 +5,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import iconv from 'iconv-lite'
-import { decodeIso2022Jp } from './iso-2022-jp.ts'
+import { iso2022JpDecoder } from './iso-2022-jp.ts'
+import { decodeHz, decodeIso2022Kr } from './shift-charsets.ts'
 
 export interface CharsetDecoder {
   write(chunk: Buffer): string
@@ -14,6 +15,8 @@ export interface CharsetDecoder {
 
 export interface Charset {
   name: string
+  /** Characters have two bytes or four, line breaks too; decoded as a whole. */
+  isWide: boolean
   decode(bytes: Buffer): string
   open(): CharsetDecoder
 }
@@ -29,6 +32,7 @@ const decodeWindows1252 = (bytes: Buffer): string =>
 
 export const windows1252: Charset = {
   name: 'windows-1252',
+  isWide: false,
   decode: decodeWindows1252,
   open: () => ({ write: decodeWindows1252, end: () => '' }),
 }
@@ -37,6 +41,7 @@ const newUtf8Decoder = () => new TextDecoder('utf-8', { ignoreBOM: true })
 
 export const utf8: Charset = {
   name: 'utf-8',
+  isWide: false,
   decode: (bytes) => (isUtf8(bytes) ? bytes.toString('utf8') : newUtf8Decoder().decode(bytes)),
   open: () => {
     const decoder = newUtf8Decoder()
@@ -72,15 +77,23 @@ const lineDecoder = (decode: (bytes: Buffer) => string): CharsetDecoder => {
   }
 }
 
-const lineCharset = (name: string, decode: (bytes: Buffer) => string): Charset => ({
+/** `newDecode` makes what decodes the lines of one text, in order. */
+const lineCharset = (name: string, newDecode: () => (bytes: Buffer) => string): Charset => ({
   name,
-  decode,
-  open: () => lineDecoder(decode),
+  isWide: false,
+  decode: (bytes) => newDecode()(bytes),
+  open: () => lineDecoder(newDecode()),
 })
 
-const iconvCharset = (name: string): Charset => lineCharset(name, (bytes) => decodeIconv(bytes, name))
+const iconvCharset = (name: string): Charset => lineCharset(name, () => (bytes) => decodeIconv(bytes, name))
 
-const iso2022Jp = lineCharset('iso-2022-jp', decodeIso2022Jp)
+const shifting = new Map(
+  [
+    lineCharset('iso-2022-jp', iso2022JpDecoder),
+    lineCharset('iso-2022-kr', () => decodeIso2022Kr),
+    lineCharset('hz-gb-2312', () => decodeHz),
+  ].map((charset) => [charset.name, charset]),
+)
 
 /** The byte order mark is no part of the text. */
 const decodeWide = (bytes: Buffer, name: string): string => decodeIconv(bytes, name).replace(/^\ufeff/, '')
@@ -88,6 +101,7 @@ const decodeWide = (bytes: Buffer, name: string): string => decodeIconv(bytes, n
 /** UTF-16 and UTF-32 in either byte order; their line feeds are no single bytes, so they are decoded as a whole. */
 const wideCharset = (name: string): Charset => ({
   name,
+  isWide: true,
   decode: (bytes) => decodeWide(bytes, name),
   open: () => {
     const held: Buffer[] = []
@@ -141,6 +155,11 @@ const aliases = new Map<string, string>([
   ['iso2022jpms', 'iso-2022-jp'],
   ['csiso2022jp', 'iso-2022-jp'],
   ['cp50220', 'iso-2022-jp'],
+  ['iso2022kr', 'iso-2022-kr'],
+  ['csiso2022kr', 'iso-2022-kr'],
+  ['hz', 'hz-gb-2312'],
+  ['hzgb', 'hz-gb-2312'],
+  ['hzgb2312', 'hz-gb-2312'],
   ['cp50221', 'iso-2022-jp'],
   ['big5hkscs', 'big5-hkscs'],
   ['xxbig5', 'big5'],
@@ -191,7 +210,8 @@ const resolve = (label: string): Charset | null => {
   const name = aliases.get(key) ?? label.toLowerCase().replace(/[^a-z0-9._:-]/g, '')
   if (name === 'utf-8') return utf8
   if (name === 'windows-1252') return windows1252
-  if (name === 'iso-2022-jp') return iso2022Jp
+  const shifts = shifting.get(name)
+  if (shifts !== undefined) return shifts
   if (notCharsets.has(key)) return null
   if (/^(?:x-?)?(?:utf|ucs)-?(?:16|32|2|4)/.test(name)) return isEncoding(name) ? wideCharset(name) : null
   if (isEncoding(name)) return iconvCharset(name)

@@ -2,6 +2,7 @@
 import { Base64Decoder } from './base64.ts'
 import type { DefectLog } from './defects.ts'
 import { QuotedPrintableDecoder } from './quoted-printable.ts'
+import { UuDecoder } from './uuencode.ts'
 
 /** Takes content in order, at once. */
 export interface ContentSink {
@@ -9,12 +10,14 @@ export interface ContentSink {
   end(): void
 }
 
-export type TransferEncoding = 'base64' | 'quoted-printable' | 'identity'
+export type TransferEncoding = 'base64' | 'quoted-printable' | 'uuencode' | 'identity'
+
+const decoders = { base64: Base64Decoder, 'quoted-printable': QuotedPrintableDecoder, uuencode: UuDecoder }
 
 /** Removes a transfer encoding in front of a sink; empty writes are left out. */
 export const decodeInto = (encoding: TransferEncoding, sink: ContentSink, defects: DefectLog): ContentSink => {
   if (encoding === 'identity') return sink
-  const decoder = encoding === 'base64' ? new Base64Decoder(defects) : new QuotedPrintableDecoder(defects)
+  const decoder = new decoders[encoding](defects)
   const pass = (bytes: Buffer): void => {
     if (bytes.length > 0) sink.write(bytes)
   }

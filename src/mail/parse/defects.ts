@@ -3,6 +3,7 @@
  * holds mail content, so it can be logged and counted. `docs/mail.md` lists it; a test keeps the two equal.
  */
 export const defectList = [
+  'line breaks: carriage returns alone; each was read as a line break',
   // header blocks
   'header: a line that is no field was left out',
   'header: no empty line before the body; the body was taken to begin at the first line that is no field',
@@ -43,6 +44,7 @@ export const defectList = [
   'base64: incomplete at the end; the whole bytes were kept',
   'base64: text after the end was left out',
   'quoted-printable: broken escapes were left as written',
+  'uuencode: no begin or no end; read as far as it goes',
   'charset: none declared; read as UTF-8',
   'charset: none declared; read as windows-1252',
   'charset: unknown; read as UTF-8 or windows-1252',
@@ -54,6 +56,24 @@ export const defectList = [
 ] as const
 
 export type Defect = (typeof defectList)[number]
+
+/** With these, something of the mail is in no field of what was read. */
+const lossy: ReadonlySet<string> = new Set<Defect>([
+  'header: a line that is no field was left out',
+  'header: longer than the bound; the rest was left out',
+  'header: more fields than the bound; the rest was left out',
+  'header value: longer than the bound; it was cut',
+  'references: more than the bound; the rest was left out',
+  'address list: more addresses than the bound; the rest was left out',
+  'parameter: longer than the bound; it was cut',
+  'multipart: no boundary parameter; its content was left out',
+  'multipart: no part found; its content was left out',
+  'base64: text after the end was left out',
+  'charset: bytes that are not valid in it; replaced',
+])
+
+/** Whether only the raw bytes of a mail with these defects hold all of it. */
+export const isLossy = (defects: readonly string[]): boolean => defects.some((defect) => lossy.has(defect))
 
 /** Collects each defect once. */
 export class DefectLog {

@@ -18,8 +18,8 @@ export interface RawHeader {
 }
 
 const fieldName = /^[\x21-\x39\x3b-\x7e]+$/
-/** What other readers take as one as well. */
-const looseFieldName = /^[\x21-\x39\x3b-\x7e][\t\x20-\x39\x3b-\x7e]*$/
+/** What other readers take as one as well: with blanks or 8-bit bytes in it. */
+const looseFieldName = /^[\x21-\x39\x3b-\x7e\x80-\xff][\t\x20-\x39\x3b-\x7e\x80-\xff]*$/
 
 const isBlank = (code: number): boolean => code === 32 || code === 9
 
@@ -45,8 +45,8 @@ export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
     // The first line continues nothing: blanks in front of it are strays.
     if (at === 0) while (at < lineEnd && isBlank(text.charCodeAt(at))) at++
     const line = text.slice(at, lineEnd)
-    const colon = line.indexOf(':')
-    const name = colon > 0 ? line.slice(0, colon) : ''
+    const colon = colonIn(text, at, line)
+    const name = colon > 0 ? text.slice(at, at + colon) : ''
     const trimmed = name.trimEnd()
     const isField = fieldName.test(trimmed)
     // Continuation lines belong to what they follow, be it a field or junk.
@@ -78,8 +78,20 @@ export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
   return { fields, bodyAt: junkAt }
 }
 
-/** Words, or a delimiter; a single word is what is left of a field that was folded wrongly. */
-const isBodyLine = (line: string): boolean => line.startsWith('--') || /\S[ \t]+\S/.test(line)
+/** Where the colon after the name of a field is, from `at`; obsolete syntax lets it stand behind a fold (RFC 5322 4.5). */
+const colonIn = (text: string, at: number, line: string): number => {
+  const colon = line.indexOf(':')
+  if (colon >= 0 || !fieldName.test(line.trimEnd())) return colon
+  const folded = /^\n[ \t]+:/.exec(text.slice(at + line.length, at + line.length + 100))?.[0]
+  return folded === undefined ? -1 : line.length + folded.length - 1
+}
+
+/**
+ * Words, or a delimiter; a single word is what is left of a field that was folded wrongly, and a colon in front of a field
+ * that lost its name.
+ */
+const isBodyLine = (line: string): boolean =>
+  line.startsWith('--') || (!line.startsWith(': ') && /\S[ \t]+\S/.test(line))
 
 /** The line that separates messages in an mbox file, left in front of the first field. */
 const isEnvelopeLine = (line: string, at: number): boolean => at === 0 && /^>?From /.test(line)

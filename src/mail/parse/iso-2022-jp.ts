@@ -19,21 +19,35 @@ const sets = new Map<string, 'ascii' | 'kanji' | 'kanji2' | 'kana'>([
   ['$(D', 'kanji2'],
 ])
 
+/** Lines with 8 bits that are judged each for itself; in a message with more of them the rest is EUC-JP. */
+const maxJudged = 10_000
+
 /**
- * Decodes lines that each begin in ASCII, as RFC 1468 has it. The charset has 7 bits; lines with 8 are mislabelled
- * UTF-8 or EUC-JP.
+ * Makes a decoder of lines that each begin in ASCII, as RFC 1468 has it. The charset has 7 bits; lines with 8 are
+ * mislabelled UTF-8 or EUC-JP.
  */
-export const decodeIso2022Jp = (bytes: Buffer): string => {
-  if (isAscii(bytes)) return decodeLines(bytes)
-  let text = ''
-  for (let at = 0; at < bytes.length;) {
-    const lineFeed = bytes.indexOf(0x0a, at)
-    const end = lineFeed < 0 ? bytes.length : lineFeed + 1
-    const line = bytes.subarray(at, end)
-    text += isAscii(line) || !isUtf8(line) ? decodeLines(line) : line.toString('utf8')
-    at = end
+export const iso2022JpDecoder = (): ((bytes: Buffer) => string) => {
+  let judged = 0
+  return (bytes) => {
+    if (isAscii(bytes)) return decodeLines(bytes)
+    let text = ''
+    /** Where the lines begin that have not been decoded. */
+    let open = 0
+    for (let at = 0; at < bytes.length && judged < maxJudged; at++) {
+      if ((bytes[at] as number) < 0x80) continue
+      const start = bytes.lastIndexOf(0x0a, at) + 1
+      const lineFeed = bytes.indexOf(0x0a, at)
+      const end = lineFeed < 0 ? bytes.length : lineFeed + 1
+      const line = bytes.subarray(start, end)
+      judged++
+      if (isUtf8(line)) {
+        text += decodeLines(bytes.subarray(open, start)) + line.toString('utf8')
+        open = end
+      }
+      at = end - 1
+    }
+    return text + decodeLines(bytes.subarray(open))
   }
-  return text
 }
 
 const decodeLines = (bytes: Buffer): string => {

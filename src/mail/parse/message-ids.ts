@@ -33,6 +33,9 @@ const bare = (raw: string, defects: DefectLog): string[] => {
 /** The Message-ID of the message; null where there is none. */
 export const parseMessageId = (raw: string | null, defects: DefectLog): string | null => {
   if (raw === null) return null
+  // Odd, with brackets within, but one word: as written.
+  const odd = /^<[^<>\s][^\s]*[<>][^\s]*[^<>\s]>$/.exec(unfold(raw))?.[0]
+  if (odd !== undefined && !odd.includes('><')) return decodeRaw(odd, defects)
   const [id] = idsOf(raw, defects)
   if (id !== undefined) return id
   const text = decodeRaw(unfold(raw), defects).replace(/^[<>]+|[<>]+$/g, '')

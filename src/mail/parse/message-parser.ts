@@ -3,6 +3,7 @@
  * on the way. `parseMessage` and `parseMessageStream` are two ways to feed it.
  */
 import type { AttachmentHead, BodyKind, ParsedMessage, Protection } from '../message.ts'
+import { BareReturns, feedsInto, withFeeds } from './bare-returns.ts'
 import { BodyCollector } from './body-collector.ts'
 import { CapturingSink, decodeInto, type ContentSink } from './content.ts'
 import { DefectLog } from './defects.ts'
@@ -36,6 +37,7 @@ export class MessageParser implements SplitterEvents {
   readonly #limits: ParseLimits
   readonly #outlets: Outlets
   readonly #defects = new DefectLog()
+  readonly #returns = new BareReturns()
   readonly #splitter: PartSplitter
   readonly #text: BodyCollector
   readonly #html: BodyCollector
@@ -60,16 +62,23 @@ export class MessageParser implements SplitterEvents {
   }
 
   push(chunk: Buffer): void {
-    this.#splitter.push(chunk)
+    this.#split(this.#returns.push(chunk))
+  }
+
+  #split(bytes: Buffer): void {
+    if (this.#fields === null && this.#returns.present) this.#splitter.endLinesInReturns()
+    this.#splitter.push(bytes)
   }
 
   finish(): ParsedMessage {
+    this.#split(this.#returns.finish())
     this.#splitter.finish()
+    if (this.#returns.present) this.#defects.add('line breaks: carriage returns alone; each was read as a line break')
     const fields = this.#fields ?? []
     const index = new FieldIndex(fields)
     const captured: CapturedPart[] = this.#captures.map(({ contentType, sink }) => ({
       contentType,
-      content: sink.captured(),
+      content: this.#returns.present ? withFeeds(sink.captured()) : sink.captured(),
     }))
     const report = readReport(captured, this.#defects)
     const top = readTopFields(fields, index, this.#limits, this.#defects)
@@ -93,7 +102,7 @@ export class MessageParser implements SplitterEvents {
 
   header(block: Buffer, cut: boolean): HeaderAnswer {
     if (cut) this.#defects.add('header: longer than the bound; the rest was left out')
-    const { fields, bodyAt } = splitHeader(block, this.#defects)
+    const { fields, bodyAt } = splitHeader(this.#returns.present ? withFeeds(block) : block, this.#defects)
     const parent = this.#multiparts.at(-1) ?? null
     const isMessage = this.#fields === null
     const index = new FieldIndex(fields)
@@ -113,7 +122,7 @@ export class MessageParser implements SplitterEvents {
       this.#defects.add('multipart: no boundary parameter; its content was left out')
     } else if (this.#multiparts.length >= this.#limits.maxNestingDepth) {
       this.#defects.add('multipart: nested deeper than the bound; kept whole as an attachment')
-      this.#openAttachment(head, 'identity')
+      this.#sink = this.#attachment(head)
     } else {
       this.#multiparts.push({ subtype: head.contentType.slice(10), parts: 0 })
       return { boundary: head.boundary, bodyAt }
@@ -190,22 +199,33 @@ export class MessageParser implements SplitterEvents {
     if (contentType === 'text/calendar') {
       this.#isCalendar ||= head.calendarMethod !== null || parent === null || parent.subtype === 'alternative'
     }
-    this.#openAttachment(head, head.encoding)
+    this.#openAttachment(head)
   }
 
   #openText({ charset, encoding }: PartHead, body: BodyCollector): void {
     const part = new TextPart(charset, body, this.#limits.maxInlineBodyBytes, this.#defects)
-    this.#sink = decodeInto(encoding, part, this.#defects)
+    this.#sink = this.#decoding(encoding, encoding === 'identity' && this.#returns.present ? feedsInto(part) : part)
   }
 
-  #openAttachment(head: PartHead, encoding: PartHead['encoding']): void {
-    let sink = this.#outlets.attachment({
+  /** What takes the content of an attachment as it was sent. */
+  #attachment(head: PartHead): ContentSink {
+    return this.#outlets.attachment({
       index: this.#attachments++,
       fileName: head.fileName,
       contentType: head.contentType,
       contentId: head.contentId,
       disposition: head.disposition === 'INLINE' ? 'INLINE' : 'ATTACHMENT',
     })
+  }
+
+  /** Removes a transfer encoding; those that are made of lines know line feeds only. */
+  #decoding(encoding: PartHead['encoding'], sink: ContentSink): ContentSink {
+    const decoding = decodeInto(encoding, sink, this.#defects)
+    return encoding !== 'identity' && this.#returns.present ? feedsInto(decoding) : decoding
+  }
+
+  #openAttachment(head: PartHead): void {
+    let sink = this.#attachment(head)
     if (this.#inReport && this.#captures.length < 10 && isReportPart(head.contentType)) {
       const capture = new CapturingSink(sink, maxCapturedBytes)
       this.#captures.push({ contentType: head.contentType, sink: capture })
@@ -215,7 +235,7 @@ export class MessageParser implements SplitterEvents {
       this.#tnef = new CapturingSink(sink, this.#limits.maxTnefBytes)
       sink = this.#tnef
     }
-    this.#sink = decodeInto(encoding, sink, this.#defects)
+    this.#sink = this.#decoding(head.encoding, sink)
   }
 }
 

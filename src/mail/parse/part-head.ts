@@ -54,6 +54,7 @@ const encodingOf = (raw: string | null, defects: DefectLog): TransferEncoding =>
     .replace(/;.*$/s, '')
     .trimEnd()
   if (value === 'base64' || value === 'quoted-printable') return value
+  if (/^(?:x-)?uue(?:ncode)?$/.test(value)) return 'uuencode'
   if (!['', '7bit', '8bit', 'binary'].includes(value)) {
     defects.add('content transfer encoding: unknown; content taken as it is')
   }

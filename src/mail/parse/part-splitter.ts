@@ -44,6 +44,9 @@ export class PartSplitter {
   readonly #maxHeaderBytes: number
   readonly #maxParts: number
   readonly #delimiters = new Delimiters()
+  /** The byte that ends lines, another one that may stand beside it. */
+  #lineEnd = lf
+  #beside = cr
   #state: State = 'header'
   #carry: Buffer = none
   /** Whether the first byte of the next window begins a line. */
@@ -56,6 +59,12 @@ export class PartSplitter {
     this.#events = events
     this.#maxHeaderBytes = bounds.maxHeaderBytes
     this.#maxParts = bounds.maxParts
+  }
+
+  /** Lines end in carriage returns. Before the first push. */
+  endLinesInReturns(): void {
+    this.#lineEnd = cr
+    this.#beside = lf
   }
 
   push(chunk: Buffer): void {
@@ -87,7 +96,7 @@ export class PartSplitter {
     let line = start + this.#scanned
     this.#scanned = 0
     for (;;) {
-      const found = window.indexOf(lf, line)
+      const found = window.indexOf(this.#lineEnd, line)
       const end = found < 0 ? window.length : found
       const next = found < 0 ? end : end + 1
       if (this.#state === 'header' && next - start > this.#maxHeaderBytes) {
@@ -96,7 +105,8 @@ export class PartSplitter {
       }
       if (found < 0 && !final) return this.#holdHeader(window, start, line)
       if (this.#lineStart || line > start) {
-        if (end === line || (end === line + 1 && window[line] === cr)) return this.#endHeader(window, start, line, next)
+        if (end === line || (end === line + 1 && window[line] === this.#beside))
+          return this.#endHeader(window, start, line, next)
         const match =
           window[line] === dash && window[line + 1] === dash ? this.#delimiters.match(window, line, end) : null
         if (match !== null) {
@@ -125,7 +135,7 @@ export class PartSplitter {
   /** Hands over as much as the bound allows; returns where the body begins, -1 when the rest is to be skipped. */
   #cutHeader(window: Buffer, start: number): number {
     const limit = start + this.#maxHeaderBytes
-    const lineFeed = window.lastIndexOf(lf, limit - 1)
+    const lineFeed = window.lastIndexOf(this.#lineEnd, limit - 1)
     const block = window.subarray(start, lineFeed > start ? lineFeed + 1 : limit)
     const answer = this.#events.header(block, true)
     this.#enterBody(answer)
@@ -161,18 +171,18 @@ export class PartSplitter {
     }
     let from = start
     while (from < window.length) {
-      const line = findDelimiterLine(window, from, from > start || this.#lineStart)
+      const line = findDelimiterLine(window, from, from > start || this.#lineStart, this.#lineEnd)
       if (line < 0) break
       if (line + 2 < window.length && !this.#delimiters.mayMatch(window, line)) {
         from = line + 2
         continue
       }
-      const found = window.indexOf(lf, line)
+      const found = window.indexOf(this.#lineEnd, line)
       if (found < 0 && !final) break
       const end = found < 0 ? window.length : found
       const match = this.#delimiters.match(window, line, end)
       if (match !== null) {
-        this.#emit(window, start, lineBreakBefore(window, start, line))
+        this.#emit(window, start, this.#lineBreakBefore(window, start, line))
         return this.#atDelimiter(match, line, Math.min(end + 1, window.length))
       }
       from = end + 1
@@ -184,7 +194,7 @@ export class PartSplitter {
 
   /** Emits all but what may turn out to be a delimiter and the line break before it. */
   #holdContent(window: Buffer, start: number): void {
-    const line = Math.max(start, window.lastIndexOf(lf) + 1)
+    const line = Math.max(start, window.lastIndexOf(this.#lineEnd) + 1)
     const length = window.length - line
     const beginsLine = line > start || this.#lineStart
     const mayDelimit =
@@ -192,8 +202,8 @@ export class PartSplitter {
       (window[line] === dash &&
         (length === 1 || (window[line + 1] === dash && length <= this.#delimiters.maxLineLength)))
     let end = window.length
-    if (beginsLine && mayDelimit) end = lineBreakBefore(window, start, line)
-    else if (window[end - 1] === cr) end--
+    if (beginsLine && mayDelimit) end = this.#lineBreakBefore(window, start, line)
+    else if (window[end - 1] === this.#beside) end--
     this.#emit(window, start, end)
     this.#carry = window.subarray(end)
     if (end > start || end < line) this.#lineStart = false
@@ -232,12 +242,12 @@ export class PartSplitter {
     this.#delimiters.close()
     this.#events.endMultipart(closed)
   }
-}
 
-/** Where the line break in front of `line` begins, but not before `start`. */
-const lineBreakBefore = (window: Buffer, start: number, line: number): number => {
-  let at = line
-  if (at > start && window[at - 1] === lf) at--
-  if (at < line && at > start && window[at - 1] === cr) at--
-  return at
+  /** Where the line break in front of `line` begins, but not before `start`. */
+  #lineBreakBefore(window: Buffer, start: number, line: number): number {
+    let at = line
+    if (at > start && window[at - 1] === this.#lineEnd) at--
+    if (at < line && at > start && window[at - 1] === this.#beside) at--
+    return at
+  }
 }

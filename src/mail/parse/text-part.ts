@@ -1,5 +1,5 @@
 /**
- * One text part on its way into a body: bytes → characters in the part's charset → line breaks as `\n`. The lines are
+ * One text part on its way into a body: bytes → line breaks as `\n` → characters in the part's charset. The lines are
  * those that were sent, also of format=flowed (RFC 3676), which is made to be read as it is: senders that claim it and
  * don't stuff would lose characters. The result does not depend on how the bytes were chunked.
  */
@@ -17,15 +17,35 @@ const isUtf8Start = (bytes: Buffer): boolean => {
   return isUtf8(bytes.subarray(0, end))
 }
 
+const none = Buffer.alloc(0)
+const lf = 10
+const cr = 13
+
+/** `bytes` without carriage returns in front of line feeds. */
+const withoutReturns = (bytes: Buffer): Buffer => {
+  const first = bytes.indexOf('\r\n')
+  if (first < 0) return bytes
+  const output = Buffer.allocUnsafe(bytes.length)
+  bytes.copy(output, 0, 0, first)
+  let length = first
+  for (let at = first; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    if (byte !== cr || bytes[at + 1] !== lf) output[length++] = byte
+  }
+  return output.subarray(0, length)
+}
+
 export class TextPart {
-  readonly #label: string | null
+  readonly #declared: Charset | 'undeclared' | null
+  readonly #isWide: boolean
   readonly #body: BodyCollector
   readonly #defects: DefectLog
   readonly #holdBytes: number
   #held: Buffer[] = []
   #heldBytes = 0
   #decoder: CharsetDecoder | null = null
-  #endsInCr = false
+  /** A carriage return at the end of what was written, which waits for what follows; never of a wide charset. */
+  #open: Buffer = none
 
   /**
    * Up to `holdBytes` are held back: enough to see which charset undeclared text is in.
@@ -33,13 +53,26 @@ export class TextPart {
    * @param label the charset parameter; null where there is none
    */
   constructor(label: string | null, body: BodyCollector, holdBytes: number, defects: DefectLog) {
-    this.#label = label
+    this.#declared = findCharset(label ?? '')
+    this.#isWide = this.#declared !== null && this.#declared !== 'undeclared' && this.#declared.isWide
     this.#body = body
     this.#holdBytes = holdBytes
     this.#defects = defects
   }
 
   write(bytes: Buffer): void {
+    if (this.#isWide) {
+      this.#hold(bytes)
+      return
+    }
+    const all = this.#open.length === 0 ? bytes : Buffer.concat([this.#open, bytes])
+    const end = all[all.length - 1] === cr ? all.length - 1 : all.length
+    this.#open = Buffer.from(all.subarray(end))
+    const content = withoutReturns(all.subarray(0, end))
+    if (content.length > 0) this.#hold(content)
+  }
+
+  #hold(bytes: Buffer): void {
     if (this.#decoder !== null) {
       this.#text(this.#decoder.write(bytes))
       return
@@ -55,6 +88,7 @@ export class TextPart {
   }
 
   end(): void {
+    if (this.#open.length > 0) this.#hold(this.#open)
     if (this.#decoder === null) {
       const [first] = this.#held
       const bytes = this.#held.length === 1 && first !== undefined ? first : Buffer.concat(this.#held)
@@ -63,13 +97,11 @@ export class TextPart {
     } else {
       this.#text(this.#decoder.end())
     }
-    if (this.#endsInCr) this.#body.append('\r')
-    this.#endsInCr = false
     this.#body.endPart()
   }
 
   #charset(sample: Buffer, isValidUtf8: boolean): Charset {
-    const declared = findCharset(this.#label ?? '')
+    const declared = this.#declared
     if (declared !== null && declared !== 'undeclared') return declared
     const guess = isValidUtf8 ? utf8 : guessCharset(sample)
     if (declared === null) {
@@ -85,8 +117,6 @@ export class TextPart {
   #text(text: string): void {
     if (text === '') return
     if (text.includes('\ufffd')) this.#defects.add('charset: bytes that are not valid in it; replaced')
-    const all = this.#endsInCr ? `\r${text}` : text
-    this.#endsInCr = all.endsWith('\r')
-    this.#body.append((this.#endsInCr ? all.slice(0, -1) : all).replaceAll('\r\n', '\n'))
+    this.#body.append(this.#isWide ? text.replaceAll('\r\n', '\n') : text)
   }
 }

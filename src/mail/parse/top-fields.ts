@@ -3,7 +3,7 @@ import type { HeaderField, ParsedMessage } from '../message.ts'
 import { parseAddressList } from './address-list.ts'
 import { wellFormed } from './charset.ts'
 import { parseDate } from './date.ts'
-import { decodeHeaderText } from './decode-words.ts'
+import { decodeHeaderText, decodeRaw } from './decode-words.ts'
 import type { DefectLog } from './defects.ts'
 import type { FieldIndex, RawField } from './header-fields.ts'
 import type { ParseLimits } from './limits.ts'
@@ -71,7 +71,8 @@ const listFields = (fields: RawField[], limits: ParseLimits, defects: DefectLog)
   if (fields.length > limits.maxHeaderFields) {
     defects.add('header: more fields than the bound; the rest was left out')
   }
-  return fields
-    .slice(0, limits.maxHeaderFields)
-    .map(({ name, raw }) => ({ name, value: cut(decodeHeaderText(raw, defects), limits, defects) }))
+  return fields.slice(0, limits.maxHeaderFields).map(({ name, raw }) => ({
+    name: decodeRaw(name, defects),
+    value: cut(decodeHeaderText(raw, defects), limits, defects),
+  }))
 }

@@ -109,6 +109,18 @@ const bombs: Record<string, [message: () => string, defect: string]> = {
     () => `Content-Type: application/x\r\nContent-Transfer-Encoding: base64\r\n\r\n${'!!-_~ \r\n'.repeat(1_000_000)}`,
     'base64: characters outside the alphabet',
   ],
+  'base64 of lines of padding': [
+    () => `Content-Type: application/x\r\nContent-Transfer-Encoding: base64\r\n\r\n${'=\n'.repeat(2_000_000)}`,
+    '',
+  ],
+  'uuencode of empty lines': [
+    () => `Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n${'\r\n'.repeat(2_000_000)}`,
+    'uuencode: no begin or no end',
+  ],
+  'uuencode that never begins': [
+    () => `Content-Transfer-Encoding: x-uuencode\r\n\r\n${'x'.repeat(4_000_000)}`,
+    'uuencode: no begin or no end',
+  ],
   'quoted-printable of equals signs': [
     () => `Content-Type: application/x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n${'='.repeat(4_000_000)}`,
     'quoted-printable: broken escapes',
@@ -121,7 +133,8 @@ const bombs: Record<string, [message: () => string, defect: string]> = {
     () => `Content-Transfer-Encoding: quoted-printable\r\n\r\n${'=3D'.repeat(1_000_000)}`,
     '',
   ],
-  'text of line breaks': [() => `\r\n${'\r\n'.repeat(1_000_000)}`, ''],
+  'text of line breaks': [() => `\r\n${'\r\n'.repeat(2_000_000)}`, ''],
+  'a message of carriage returns': [() => `Subject: x${'\r'.repeat(4_000_000)}`, 'line breaks: carriage returns alone'],
   'text of carriage returns': [() => `\r\n${'\r'.repeat(1_000_000)}`, ''],
   'text of dashes': [() => mixed(`--b\r\n\r\n${'--\r\n'.repeat(1_000_000)}`), ''],
   'text of one long line of dashes': [() => mixed(`--b\r\n\r\n${'-'.repeat(4_000_000)}`), ''],
@@ -132,6 +145,11 @@ const bombs: Record<string, [message: () => string, defect: string]> = {
     () => `Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n${'\x1b$B\x1b(B'.repeat(400_000)}`,
     '',
   ],
+  'text in ISO-2022-JP of 8-bit lines': [
+    () => `Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n${'\xe9\n\xc3\xa9\n'.repeat(800_000)}`,
+    '',
+  ],
+  'text in HZ of shifts': [() => `Content-Type: text/plain; charset=hz-gb-2312\r\n\r\n${'~{~}'.repeat(1_000_000)}`, ''],
   'text in GB18030 that is none': [
     () => `Content-Type: text/plain; charset=gb18030\r\n\r\n${'\x810\x810'.repeat(400_000)}`,
     '',

@@ -58,4 +58,10 @@ describe('a charset', () => {
     assert.equal(guess(Buffer.from('Gr\xfc\xdfe', 'latin1')), 'Grüße')
     assert.equal(guess(Buffer.from('Юникод вовсе').subarray(0, -1)), 'Юникод вовс�')
   })
+
+  it('that shifts is read by its rules', () => {
+    const read = (label: string, text: string): string => decode(label, Buffer.from(text, 'latin1'))
+    assert.equal(read('hz-gb-2312', 'a~~{ ~{Dc:C~} b~\nc~{Dc\nd~'), 'a~{ 你好 bc你\nd~')
+    assert.equal(read('iso-2022-kr', '\x1b$)C\x0e>H3g\x0f a\n\x0e>H\nb\x1b'), '안녕 a\n안\nb\x1b')
+  })
 })
