@@ -11,6 +11,7 @@ import { PosthornError, type Stage } from '../errors.ts'
 import { withAccessToken, type AccessTokens } from './access-tokens.ts'
 import { classifyImapError } from './classify-imap-error.ts'
 import { requireExactDeletion, unsafeMove } from './exact-deletion.ts'
+import type { FetchAnswer } from './fetch-answer.ts'
 import type {
   ConnectedMailbox,
   FolderFacts,
@@ -23,9 +24,10 @@ import { Faults } from './imap-faults.ts'
 import { prepareLogin } from './imap-login.ts'
 import { toFlowOptions, type ImapAccountOptions } from './imap-options.ts'
 import { toSearchQuery } from './imap-search.ts'
-import { summaryQuery, toSummary } from './imap-summary.ts'
+import { isSummary, summaryQuery, toSummary } from './imap-summary.ts'
 import { FolderWatch } from './imap-watch.ts'
 import { toUidSet } from './uid-set.ts'
+import { MessageFetcher } from './fetch-messages.ts'
 
 const sliceBytes = 1_048_576
 const logoutTimeoutMs = 2_000
@@ -58,17 +60,21 @@ const connectOnce = async (options: ImapAccountOptions, token: string | null): P
   }
 }
 
+const hasSource = ({ source }: FetchAnswer): boolean => source !== undefined
+
 class FlowMailbox implements ConnectedMailbox {
   loginWay: string | null = null
   readonly #flow: ImapFlow
   readonly #faults: Faults
   readonly #watch: FolderWatch
+  readonly #fetcher: MessageFetcher
   readonly #knownFolders = new Set<string>()
 
   constructor(flow: ImapFlow, faults: Faults, probeIntervalMs: number) {
     this.#flow = flow
     this.#faults = faults
     this.#watch = new FolderWatch(flow, probeIntervalMs)
+    this.#fetcher = new MessageFetcher(flow)
   }
 
   get capabilities(): ReadonlySet<string> {
@@ -134,7 +140,8 @@ class FlowMailbox implements ConnectedMailbox {
     const awaited = new Set(uids)
     // Once more for what came incomplete; what is missing even then has vanished or can't be described.
     for (let attempt = 0; attempt < 2 && awaited.size > 0; attempt += 1) {
-      for await (const item of this.#fetch([...awaited], summaryQuery)) {
+      const items = this.#guarded(this.#fetcher.fetch([...awaited], summaryQuery, isSummary))
+      for await (const item of items) {
         const summary = toSummary(item)
         if (summary !== null && awaited.delete(summary.uid)) summaries.push(summary)
       }
@@ -146,8 +153,9 @@ class FlowMailbox implements ConnectedMailbox {
     const awaited = new Set(uids)
     // Once more for what came without its source; what is missing even then has vanished.
     for (let attempt = 0; attempt < 2 && awaited.size > 0; attempt += 1) {
-      for await (const { uid, source } of this.#fetch([...awaited], { source: true })) {
-        if (source !== undefined && awaited.delete(uid)) yield { uid, raw: source }
+      const items = this.#guarded(this.#fetcher.fetch([...awaited], { source: true }, hasSource))
+      for await (const { uid, source } of items) {
+        if (uid !== undefined && source instanceof Buffer && awaited.delete(uid)) yield { uid, raw: source }
       }
     }
   }
@@ -243,10 +251,6 @@ class FlowMailbox implements ConnectedMailbox {
     await this.#flow.noop()
     if (!this.#flow.usable) throw Object.assign(new Error('the connection is closed'), { code: 'NoConnection' })
     return true
-  }
-
-  #fetch(uids: readonly number[], query: Parameters<ImapFlow['fetch']>[1]): ReturnType<ImapFlow['fetch']> {
-    return this.#guarded(this.#flow.fetch(toUidSet(uids), { uid: true, ...query }, { uid: true }))
   }
 
   async *#guarded<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {

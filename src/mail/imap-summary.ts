@@ -1,5 +1,6 @@
 /** What is asked of every message before it is fetched, and what the answer means (pure). */
-import type { FetchMessageObject, FetchQueryObject } from 'imapflow'
+import type { FetchQueryObject } from 'imapflow'
+import type { FetchAnswer } from './fetch-answer.ts'
 import type { MessageSummary } from './mailbox.ts'
 
 export const summaryQuery: FetchQueryObject = {
@@ -18,10 +19,13 @@ const arrivalOf = (internalDate: Date | string | undefined, header: Buffer): num
   return [timeOf(internalDate), timeOf(written)].find((time) => Number.isSafeInteger(time)) ?? 0
 }
 
+export const isSummary = ({ uid, size, flags, internalDate, headers }: FetchAnswer): boolean =>
+  [uid, size, flags, internalDate, headers].every((told) => told !== undefined)
+
 /** Null: another client's change of flags, which looks like an answer with nothing else in it. */
-export const toSummary = (item: FetchMessageObject): MessageSummary | null => {
+export const toSummary = (item: FetchAnswer): MessageSummary | null => {
   const { uid, size, flags, internalDate, emailId, threadId, headers } = item
-  if (size === undefined || headers === undefined) return null
+  if (uid === undefined || size === undefined || headers === undefined) return null
   return {
     uid,
     size,
