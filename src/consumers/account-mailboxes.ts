@@ -39,6 +39,9 @@ export interface AccountDependencies {
   random: () => number
 }
 
+/** A server that is silent for longer is let go of where its memory is wanted. */
+const patienceMs = 15_000
+
 /** Deals the items out to at most `most` groups. */
 const deal = <T>(items: readonly T[], most: number): T[][] => {
   const groups: T[][] = Array.from({ length: Math.min(most, items.length) }, () => [])
@@ -168,6 +171,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
       maxMessageBytes,
       hasAttachment,
       budget,
+      patienceMs,
       emit,
       now,
     })
@@ -188,7 +192,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     for (const slice of sliceUids(uids)) {
       for (const batch of planBatches(await mailbox.fetchSummaries(slice), batchBounds)) {
         if (last.length > 0) await this.#host.commit({ records: last, source: null })
-        const { records, published } = await publisher.prepare(mailbox, uidValidity, batch, headers)
+        const { records, published } = await publisher.prepare(mailbox, uidValidity, batch, this.#host.signal, headers)
         last = records
         count += published.length
       }

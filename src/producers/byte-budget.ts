@@ -14,18 +14,46 @@ export class ByteBudget {
     this.#free = totalBytes
   }
 
-  /** Runs `work` as soon as its share is free. @throws what the work throws */
-  async hold<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+  /** Whether work waits for a share. */
+  get isWanted(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /**
+   * Runs `work` as soon as its share is free.
+   *
+   * @param signal aborted: the share is not waited for any more
+   * @throws what the work throws, or the signal's reason
+   */
+  async hold<T>(bytes: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted()
     const share = Math.min(bytes, this.#total)
-    if (this.#waiting.length > 0 || share > this.#free) {
-      await new Promise<void>((start) => this.#waiting.push({ bytes: share, start }))
-    } else this.#free -= share
+    if (this.#waiting.length > 0 || share > this.#free) await this.#wait(share, signal)
+    else this.#free -= share
     try {
       return await work()
     } finally {
       this.#free += share
       this.#startWaiting()
     }
+  }
+
+  #wait(bytes: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const withdraw = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(entry), 1)
+        reject(signal.reason as Error)
+        // Those behind may fit where this one did not.
+        this.#startWaiting()
+      }
+      const start = (): void => {
+        signal.removeEventListener('abort', withdraw)
+        resolve()
+      }
+      const entry = { bytes, start }
+      this.#waiting.push(entry)
+      signal.addEventListener('abort', withdraw, { once: true })
+    })
   }
 
   #startWaiting(): void {

@@ -16,6 +16,7 @@ import type { MessagePlace } from '../mail/object-key.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { buildInboundMessage, buildInboundRecord, type ServerFacts } from './build-inbound-message.ts'
 import { buildDedupeId } from './dedupe-id.ts'
+import { keepMoving } from './keep-moving.ts'
 import { blame } from './pending-messages.ts'
 import type { MessageStore, StoredMessage } from './store-message.ts'
 
@@ -32,6 +33,8 @@ export interface PublisherDependencies {
   hasAttachment: boolean | null
   /** Of the whole process. */
   budget: ByteBudget
+  /** How long a server may be silent while others wait for its share of the budget, besides the time for its bytes. */
+  patienceMs: number
   emit: Emit
   now: () => number
 }
@@ -51,6 +54,12 @@ export const streamAboveBytes = 8 * 1_048_576
 /** What one message holds while it is streamed: a slice of it, and two parts of each object that is open. */
 const streamedBytes = 24 * 1_048_576
 
+/** What comes at once of a message that is streamed. */
+const sliceBytes = 1_048_576
+
+/** A slow line carries so much. */
+const slowestBytesPerMs = 256
+
 /** From this size on a record may be larger than the broker takes (`max.message.bytes` is 1 MB by default). */
 const largeRecordBytes = 512 * 1024
 
@@ -66,6 +75,7 @@ export class MessagePublisher {
   }
 
   /**
+   * @param signal aborted: memory is not waited for any more
    * @param redelivery the records say that a command asked for them, and carry these headers of it; null: nobody asked
    * @throws PosthornError retryable: nothing is lost, come back later
    */
@@ -73,6 +83,7 @@ export class MessagePublisher {
     mailbox: Mailbox,
     uidValidity: number,
     batch: readonly MessageSummary[],
+    signal: AbortSignal,
     redelivery: readonly RecordHeader[] | null = null,
   ): Promise<Prepared> {
     const records = new Map<number, OutgoingRecord>()
@@ -106,9 +117,10 @@ export class MessagePublisher {
     const place = (uid: number) => this.#place(uidValidity, uid)
     const byUid = new Map(batch.filter(({ size }) => size <= streamAboveBytes).map((summary) => [summary.uid, summary]))
     const bytes = [...byUid.values()].reduce((sum, { size }) => sum + size, 0)
-    await budget.hold(bytes, async () => {
+    await budget.hold(bytes, signal, async () => {
       const storing: Promise<void>[] = []
-      for await (const { uid, raw } of mailbox.fetchRaw([...byUid.keys()])) {
+      const largest = Math.max(...[...byUid.values()].map(({ size }) => size))
+      for await (const { uid, raw } of this.#keepMoving(mailbox, largest, mailbox.fetchRaw([...byUid.keys()]))) {
         const summary = byUid.get(uid)
         if (summary === undefined) continue
         byUid.delete(uid)
@@ -127,10 +139,10 @@ export class MessagePublisher {
     for (const summary of batch) {
       const { uid, size } = summary
       if (size <= streamAboveBytes) continue
-      const open = () => mailbox.streamRaw(uid, size)
+      const open = () => this.#keepMoving(mailbox, sliceBytes, mailbox.streamRaw(uid, size))
       const storeMessage = () =>
         size > maxMessageBytes ? refuseSize(size, maxMessageBytes) : store.storeStream(place(uid), open)
-      await budget.hold(streamedBytes, () =>
+      await budget.hold(streamedBytes, signal, () =>
         handle(summary, false, storeMessage, () => store.storeRawStream(place(uid), open())),
       )
     }
@@ -139,6 +151,16 @@ export class MessagePublisher {
       published: published.sort((a, b) => a - b),
       failed,
     }
+  }
+
+  /** @param bytes of the largest item */
+  #keepMoving<T>(mailbox: Mailbox, bytes: number, items: AsyncIterable<T>): AsyncIterable<T> {
+    const { budget, patienceMs } = this.#deps
+    return keepMoving(items, {
+      isWanted: () => budget.isWanted,
+      patienceMs: patienceMs + bytes / slowestBytesPerMs,
+      giveUp: () => void mailbox.close(),
+    })
   }
 
   /**

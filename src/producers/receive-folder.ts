@@ -90,7 +90,7 @@ export class FolderReceiver {
     const lookAtSlice = (slice: number[]) => lookAt(mailbox, slice, this.#current(), rule)
     // Where one message broke the connection, nothing else may be under way beside it.
     const looks = new OneAhead((candidates[0] ?? 0) > this.#suspectUpTo ? slices : [], lookAtSlice)
-    let prepared = this.#prepareAhead(mailbox, opened, [])
+    let prepared = this.#prepareAhead(mailbox, opened, [], signal)
     try {
       for (const slice of slices) {
         const look = await this.#see(slice, looks.take(slice))
@@ -99,7 +99,7 @@ export class FolderReceiver {
           continue
         }
         const batches = planBatches(look.selected, batchBounds)
-        prepared = this.#prepareAhead(mailbox, opened, batches)
+        prepared = this.#prepareAhead(mailbox, opened, batches, signal)
         for (const batch of batches) settled += await this.#settle(mailbox, prepared, batch, look, signal)
         await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
       }
@@ -152,8 +152,13 @@ export class FolderReceiver {
   }
 
   /** While a batch is committed, the next one is fetched and stored. */
-  #prepareAhead(mailbox: Mailbox, { uidValidity }: OpenFolder, batches: readonly (readonly MessageSummary[])[]): Ahead {
-    return new OneAhead(batches, (batch) => this.#deps.publisher.prepare(mailbox, uidValidity, batch))
+  #prepareAhead(
+    mailbox: Mailbox,
+    { uidValidity }: OpenFolder,
+    batches: readonly (readonly MessageSummary[])[],
+    signal: AbortSignal,
+  ): Ahead {
+    return new OneAhead(batches, (batch) => this.#deps.publisher.prepare(mailbox, uidValidity, batch, signal))
   }
 
   /** Publishes a batch; one message that spoils it is found and charged, and the others go on. */
@@ -218,7 +223,7 @@ export class FolderReceiver {
     }
     if (attempts < mostAttempts) {
       if (summary === undefined) return this.#chargeAlone(uid, failure, nothing, signal)
-      return this.#settle(mailbox, this.#prepareAhead(mailbox, opened, []), [summary], nothing, signal)
+      return this.#settle(mailbox, this.#prepareAhead(mailbox, opened, [], signal), [summary], nothing, signal)
     }
     const error = new PosthornError(reason as ErrorCode, `message ${uid} failed ${attempts} times`, { stage: 'fetch' })
     await gate.pass(signal, async () => {

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { ByteBudget } from '../../src/producers/byte-budget.ts'
 
+const { signal } = new AbortController()
+
 /** Work that goes on until it is told to end. */
 const openWork = () => {
   let end = (): void => undefined
@@ -15,7 +17,7 @@ test('work waits until its share is free, in the order in which it came', async 
   const started: string[] = []
   const begin = (name: string, bytes: number) => {
     const work = openWork()
-    const done = budget.hold(bytes, () => {
+    const done = budget.hold(bytes, signal, () => {
       started.push(name)
       return work.run()
     })
@@ -37,11 +39,11 @@ test('work waits until its share is free, in the order in which it came', async 
 test('work that fails gives its share back, and what is too large gets all there is', async () => {
   const budget = new ByteBudget(100)
   await assert.rejects(
-    budget.hold(100, () => Promise.reject(new Error('failed'))),
+    budget.hold(100, signal, () => Promise.reject(new Error('failed'))),
     /failed/,
   )
-  assert.equal(await budget.hold(1_000, () => Promise.resolve('ran')), 'ran')
-  assert.equal(await budget.hold(100, () => Promise.resolve('ran again')), 'ran again')
+  assert.equal(await budget.hold(1_000, signal, () => Promise.resolve('ran')), 'ran')
+  assert.equal(await budget.hold(100, signal, () => Promise.resolve('ran again')), 'ran again')
 })
 
 test('what is held together never exceeds the bound, and everything runs', async () => {
@@ -57,9 +59,31 @@ test('what is held together never exceeds the bound, and everything runs', async
         for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
         held -= Math.min(bytes, total)
       }
-      await Promise.all(works.map((work) => budget.hold(work[0], () => run(work))))
+      await Promise.all(works.map((work) => budget.hold(work[0], signal, () => run(work))))
       assert.ok(most <= total)
       assert.equal(held, 0)
     }),
   )
+})
+
+test('work that is not wanted any more leaves the queue, and lets those behind it begin', async () => {
+  const budget = new ByteBudget(100)
+  const first = openWork()
+  const held = budget.hold(60, signal, first.run)
+  const abort = new AbortController()
+  const large = budget.hold(90, abort.signal, async () => assert.fail('it was given up'))
+  let hasBegun = false
+  const small = budget.hold(10, signal, async () => void (hasBegun = true))
+  assert.equal(budget.isWanted, true)
+  abort.abort(new Error('stopped'))
+  await assert.rejects(large, /stopped/)
+  await small
+  assert.equal(hasBegun, true)
+  assert.equal(budget.isWanted, false)
+  await assert.rejects(
+    budget.hold(1, abort.signal, async () => undefined),
+    /stopped/,
+  )
+  first.end()
+  await held
 })

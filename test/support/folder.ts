@@ -41,6 +41,9 @@ export class FolderUnderTest {
   /** Milliseconds since the epoch, as the receiver sees it. */
   now = Date.UTC(2026, 0, 31)
   isLeaseFresh = true
+  budget = new ByteBudget(100_000_000)
+  patienceMs = 15_000
+  commandTimeoutMs = 2_000
   /** All that are configured. */
   accounts = ['main']
   /** Asked for each commit; what it throws keeps it from happening. */
@@ -62,7 +65,7 @@ export class FolderUnderTest {
    * @returns how many were settled
    */
   async sync(next: (mailbox: Mailbox) => Promise<void> = async () => undefined): Promise<number> {
-    const mailbox = await connectMailbox(this.server.config({ commandTimeoutMs: 2_000 }))
+    const mailbox = await connectMailbox(this.server.config({ commandTimeoutMs: this.commandTimeoutMs }))
     try {
       this.#receiver ??= await this.#create()
       return await this.#receiver.sync(mailbox, new AbortController().signal)
@@ -140,7 +143,8 @@ export class FolderUnderTest {
     const publisher = new MessagePublisher({
       ...shared,
       accounts: () => this.accounts,
-      budget: new ByteBudget(100_000_000),
+      budget: this.budget,
+      patienceMs: this.patienceMs,
       store: new MessageStore({ store, prefix: 'p', limits: defaultParseLimits, keepRaw: rule.keepRaw }),
       topics: topics as never,
       maxMessageBytes: 50_000_000,
