@@ -67,7 +67,7 @@ export class SmtpSender {
   #refusal: PosthornError | null = null
   /** No connection is tried before; on the injected clock. */
   #retryAt = 0
-  #wake: NodeJS.Timeout | null = null
+  #wake: { timer: NodeJS.Timeout; at: number } | null = null
   #stopping = false
   #whenEmpty: (() => void) | null = null
 
@@ -102,7 +102,7 @@ export class SmtpSender {
         }
       })
     }
-    if (this.#wake !== null) clearTimeout(this.#wake)
+    clearTimeout(this.#wake?.timer)
     this.#abort.abort()
     this.#failWaiting(stopped())
     await Promise.all([...this.#sessions].map((session) => session.quit()))
@@ -237,6 +237,7 @@ export class SmtpSender {
     } else if (this.#refusal !== null && recipients.some(({ responseCode }) => responseCode !== null)) {
       // Any answer to a recipient says that the account is served.
       this.#refusal = null
+      this.#retryAt = 0
       this.#deps.onAccepted?.()
     }
   }
@@ -268,14 +269,14 @@ export class SmtpSender {
   }
 
   #wakeIn(ms: number): void {
-    if (this.#wake !== null) return
-    this.#wake = setTimeout(
-      () => {
-        this.#wake = null
-        this.#dispatch()
-      },
-      Math.min(ms, 2 ** 31 - 1),
-    )
+    const at = this.#deps.now() + ms
+    if (this.#wake !== null && this.#wake.at <= at) return
+    clearTimeout(this.#wake?.timer)
+    const onTime = (): void => {
+      this.#wake = null
+      this.#dispatch()
+    }
+    this.#wake = { timer: setTimeout(onTime, Math.min(ms, 2 ** 31 - 1)), at }
   }
 
   #takeOut(session: SmtpSession): void {

@@ -1,6 +1,6 @@
 /* oxlint-disable max-lines -- one table of connections and their troubles, read together */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, mock, test, type TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -36,6 +36,19 @@ async function* brokenContent(): AsyncGenerator<Buffer> {
 
 const sendMany = (sender: SmtpSender, count: number): Promise<DeliveryOutcome[]> =>
   Promise.all(Array.from({ length: count }, (_, at) => sender.send(mailTo({ to: [`u${at}@example.com`] }))))
+
+/** A mail whose content comes when it is told to. */
+const gatedMail = (): { mail: ReturnType<typeof mailTo>; open: () => void } => {
+  const gate = new EventEmitter()
+  const opened = once(gate, 'open')
+  async function* content(): AsyncGenerator<Buffer> {
+    await opened
+    yield Buffer.from(shortContent)
+  }
+  return { mail: mailTo({ content }), open: () => gate.emit('open') }
+}
+
+const forEver = { firstMs: 3_600_000, maxMs: 3_600_000 }
 
 const kinds = (outcomes: DeliveryOutcome[]): string[] => [...new Set(outcomes.map(({ kind }) => kind))]
 
@@ -307,6 +320,44 @@ void describe('an account in trouble', { concurrency: 4 }, () => {
     assert.equal((await sender.send(mailTo())).kind, 'delivered')
     const { kind, error } = await sender.send(mailTo())
     assert.deepEqual([kind, error?.code], ['retry', 'SMTP_DEFERRED'])
+  })
+})
+
+void describe('pauses', { concurrency: 4, timeout: 30_000 }, () => {
+  void test('a mail that waits for the rate does not wait for the next try of a connection that failed', async (t) => {
+    const trouble = new EventEmitter()
+    const troubled = once(trouble, 'it')
+    const { sender } = await start(
+      t,
+      ({ step, connection }) => (step === 'CONNECT' && connection > 1 ? { drop: true } : undefined),
+      { connections: 2, rate: { count: 3, perMs: 300 } },
+      { backoff: forEver, onTrouble: () => trouble.emit('it') },
+    )
+    await sender.send(mailTo())
+    const { mail, open } = gatedMail()
+    const outcomes = [sender.send(mail), sender.send(mailTo())]
+    await troubled
+    open()
+    assert.deepEqual(kinds(await Promise.all(outcomes)), ['delivered'])
+    assert.equal((await sender.send(mailTo())).kind, 'delivered')
+  })
+
+  void test('an account that is accepted again is connected to at once', async (t) => {
+    const onAccepted = mock.fn()
+    const { sender } = await start(
+      t,
+      ({ step, connection }) => (step === 'MAIL' && connection === 2 ? { reply: '550 5.7.1 not you' } : undefined),
+      { connections: 2, messagesPerConnection: 1 },
+      { backoff: forEver, onAccepted },
+    )
+    const { mail, open } = gatedMail()
+    const slow = sender.send(mail)
+    const refused = await sender.send(mailTo())
+    assert.deepEqual([refused.kind, refused.accountFailure], ['retry', true])
+    open()
+    assert.equal((await slow).kind, 'delivered')
+    assert.equal(onAccepted.mock.callCount(), 1)
+    assert.equal((await sender.send(mailTo())).kind, 'delivered')
   })
 })
 
