@@ -1,5 +1,6 @@
 /** The sending side of one account: its rules, its composer, its connections. */
 import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { SendRequest } from '../avro/records.ts'
 import type { AccountConfig, Config, SmtpConfig } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
@@ -41,6 +42,8 @@ export class AccountOutbox implements Outbox {
   /** The server refuses the account, and that has been told. */
   #isRefused = false
   #isReplaced = false
+  /** Deliveries and what is done in the mailbox. */
+  readonly #underWay = new Set<Promise<unknown>>()
   readonly #tellResumed: () => void
 
   constructor(account: AccountConfig, smtp: SmtpConfig, deps: OutboxDependencies) {
@@ -106,23 +109,24 @@ export class AccountOutbox implements Outbox {
     const unknown = { status: 'DEFERRED', responseCode: null, enhancedCode: null, response: null } as const
     return {
       recipients: message.envelope.recipients.map(({ address }) => ({ address, ...unknown })),
-      deliver: () => sendInPortions(message, (portion) => this.#sender.send(portion)),
+      deliver: () => this.#count(sendInPortions(message, (portion) => this.#sender.send(portion))),
     }
   }
 
   async wasSent(messageId: string): Promise<boolean> {
-    return this.#sent?.has(messageId) ?? false
+    return this.#sent === null ? false : this.#count(this.#sent.has(messageId))
   }
 
   async save(request: SendRequest, messageId: string, seed: MailSeed): Promise<void> {
     const { content } = await this.#composed(request, messageId, nobody, seed)
-    await this.#sent?.save(request.saveToFolder ?? '', messageId, async () => {
+    const read = async (): Promise<Buffer> => {
       const mail = content()
       if (Buffer.isBuffer(mail)) return mail
       const pieces: Buffer[] = []
       for await (const piece of mail) pieces.push(piece)
       return Buffer.concat(pieces)
-    })
+    }
+    if (this.#sent !== null) await this.#count(this.#sent.save(request.saveToFolder ?? '', messageId, read))
   }
 
   /** The account is configured otherwise now: whatever it was refused for no longer counts. */
@@ -131,8 +135,25 @@ export class AccountOutbox implements Outbox {
     this.#tellResumed()
   }
 
+  /** Resolves when no server is being asked for anything. */
+  async whenIdle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
+  }
+
   async close(graceMs: number): Promise<void> {
-    await Promise.all([this.#sender.close({ graceMs }), this.#sent?.close()])
+    const late = new AbortController()
+    const end = delay(graceMs, undefined, { signal: late.signal }).catch(() => undefined)
+    await this.#sender.close({ graceMs })
+    // What is looked up or saved over IMAP ends as what is sent does.
+    await Promise.race([this.whenIdle(), end])
+    late.abort()
+    await this.#sent?.close()
+  }
+
+  #count<T>(work: Promise<T>): Promise<T> {
+    const counted = work.finally(() => this.#underWay.delete(counted))
+    this.#underWay.add(counted)
+    return counted
   }
 
   #composed(

@@ -32,6 +32,11 @@ export class Outboxes {
     return this.#current.size
   }
 
+  /** Also those of accounts that have been removed or changed and whose last mails are under way. */
+  get open(): number {
+    return this.#all.size
+  }
+
   async close(graceMs: number): Promise<void> {
     this.#endWatch()
     await Promise.all([...this.#all].map((outbox) => outbox.close(graceMs)))
@@ -39,8 +44,11 @@ export class Outboxes {
 
   #change({ name, before, after }: AccountChange): void {
     if (sameSettings(sendingSide(before), sendingSide(after))) return
-    this.#current.get(name)?.replaced()
+    const replaced = this.#current.get(name)
     this.#current.delete(name)
+    replaced?.replaced()
+    // A mail that was only being prepared with it may still follow: that goes its way, and a stop does not wait for it.
+    void replaced?.whenIdle().then(() => this.#all.delete(replaced))
     if (after !== null) this.#open(after)
   }
 
