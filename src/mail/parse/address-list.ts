@@ -60,8 +60,8 @@ const joinSpaced = (units: Unit[]): Unit[] => {
   return joined
 }
 
-/** Without anything that needs to be looked at. */
-const plainAddress = /^[\w.+-]+@[\w.-]+$/
+/** Without anything that needs to be looked at; a scheme such as `mailto:` is as written. */
+const plainAddress = /^(?:[A-Za-z]{1,20}:)?[\w.+-]+@[\w.-]+$/
 
 class ListReader {
   readonly addresses: Address[] = []
@@ -81,7 +81,6 @@ class ListReader {
   }
 
   read(tokens: Token[]): void {
-    let groupsLeft = tokens.filter((token) => token.type === ';').length
     for (const token of tokens) {
       if (this.addresses.length > this.#max) return
       switch (token.type) {
@@ -97,12 +96,9 @@ class ListReader {
           if (!token.closed) this.malformed = true
           break
         case ':':
-          this.#colon(groupsLeft > 0)
+          this.#colon()
           break
         case ';':
-          groupsLeft--
-          this.#endEntry()
-          break
         case ',':
           this.#endEntry()
           break
@@ -111,17 +107,16 @@ class ListReader {
     this.#endEntry()
   }
 
-  /** The name of a group goes; any other colon is a character like others. */
-  #colon(inGroup: boolean): void {
+  /** The name of a group goes, also of one that is never closed; behind an address a colon is a character. */
+  #colon(): void {
     if (this.#open !== null) return
-    if (inGroup && !this.#words.some((word) => word.text.includes('@'))) {
+    const last = this.#words.at(-1)
+    if (!this.#words.some((word) => word.text.includes('@'))) {
       this.#words = []
       this.#comments = []
-      return
+    } else if (last?.type === 'atom') {
+      this.#words[this.#words.length - 1] = { ...last, text: `${last.text}:` }
     }
-    const last = this.#words.at(-1)
-    if (last?.type === 'atom') this.#words[this.#words.length - 1] = { ...last, text: `${last.text}:` }
-    else this.#words.push({ type: 'atom', text: ':', glued: last !== undefined, folded: false })
   }
 
   #angle(inner: string): void {
@@ -138,7 +133,8 @@ class ListReader {
     this.#splitAtFold()
     const name = this.#name(unitsOf(this.#words))
     this.#words = []
-    this.#open = address === '' ? null : { name, address }
+    // `<undisclosed-recipients:;>` is no address.
+    this.#open = address === '' || address.endsWith(':') ? null : { name, address }
     if (more.length > 0) {
       this.malformed = true
       if (this.#open !== null) this.#push(this.#open)

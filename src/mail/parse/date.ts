@@ -97,15 +97,15 @@ const offsetOf = (text: string): number | null | 'unknown' => {
   if (numeric === null) return zones.get(text.trim()) ?? 'unknown'
   const hours = Number(numeric[2])
   const minutes = Number(numeric[3])
-  if (hours > 23 || minutes > 59) return null
+  if (minutes > 59) return null
   return (numeric[1] === '-' ? -1 : 1) * (hours * 60 + minutes)
 }
 
-/** RFC 5322 4.3: two digits are 1950 to 2049, three are counted from 1900. */
+/** RFC 5322 4.3: two digits are 1950 to 2049, three are counted from 1900. Zeros in front of two are seen. */
 const yearOf = (digits: string): number => {
   const year = Number(digits)
-  if (digits.length >= 4) return year
   if (digits.length === 3) return 1900 + year
+  if (year >= 100) return year
   return year < 50 ? 2000 + year : 1900 + year
 }
 
@@ -144,7 +144,7 @@ export const parseDate = (raw: string | null, defects: DefectLog): number | null
   date.setUTCFullYear(year, parts.month, day)
   if (date.getUTCMonth() !== parts.month) return unreadable()
   if (offset === 'unknown') defects.add('date: no time zone or an unknown one; read as UTC')
-  if (!parts.usual || parts.year.length < 4) defects.add('date: obsolete or unusual form; read')
+  if (!parts.usual || year !== Number(parts.year)) defects.add('date: obsolete or unusual form; read')
   const millis = Math.floor(Number(`0.${fraction ?? '0'}`) * 1000)
   date.setUTCHours(hour, minute - (offset === 'unknown' ? 0 : offset), second, millis)
   return date.getTime()

@@ -13,9 +13,9 @@ const idsOf = (raw: string, defects: DefectLog): string[] => {
     const close = nextClose(open)
     const next = nextOpen(open + 1)
     const end = Math.min(close, next, text.length)
-    const id = text.slice(open + 1, end).trim()
+    const id = end === close ? text.slice(open + 1, end) : text.slice(open + 1, end).trim()
     if (end !== close) defects.add('message id: without angle brackets; they were added')
-    if (id !== '') ids.push(`<${id}>`)
+    if (id.trim() !== '') ids.push(`<${id}>`)
     open = next
   }
   return ids

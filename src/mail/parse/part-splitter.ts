@@ -105,8 +105,7 @@ export class PartSplitter {
       }
       if (found < 0 && !final) return this.#holdHeader(window, start, line)
       if (this.#lineStart || line > start) {
-        if (end === line || (end === line + 1 && window[line] === this.#beside))
-          return this.#endHeader(window, start, line, next)
+        if (this.#isEmpty(window, line, end)) return this.#endHeader(window, start, line, next)
         const match =
           window[line] === dash && window[line + 1] === dash ? this.#delimiters.match(window, line, end) : null
         if (match !== null) {
@@ -117,6 +116,13 @@ export class PartSplitter {
       if (found < 0) return this.#endHeader(window, start, end, end)
       line = next
     }
+  }
+
+  /** Line breaks that were converted twice have more than one carriage return. */
+  #isEmpty(window: Buffer, line: number, end: number): boolean {
+    let at = line
+    while (at < end && window[at] === this.#beside) at++
+    return at === end
   }
 
   #holdHeader(window: Buffer, start: number, line: number): number {

@@ -53,6 +53,14 @@ describe('an address list', () => {
     reads('Joe Q. Public <john.q.public@example.com>', 'Joe Q. Public|john.q.public@example.com')
   })
 
+  it('has groups that are never closed, whose name is no part of an address', () => {
+    reads('Team: a@example.org, c@example.org', '|a@example.org', '|c@example.org')
+    reads('mailto:bob@example.org', '|bob@example.org')
+    reads('Re: Bob <bob@example.org>', 'Bob|bob@example.org')
+    reads('Bob <mailto:bob@example.org>', 'Bob|mailto:bob@example.org')
+    recovers('<undisclosed-recipients:;>')
+  })
+
   it('has names in encoded words, in a comment or raw', () => {
     reads('=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>', 'Keith Moore|moore@cs.utk.edu')
     reads('=?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?= <keld@dkuug.dk>', 'Keld Jørn Simonsen|keld@dkuug.dk')
