@@ -10,4 +10,4 @@ if (existsSync(new URL('../src', import.meta.url))) {
     reportAndExit(error)
   }
 }
-await import('../dist/cli/main.js')
+await import('../dist/program/main.js')

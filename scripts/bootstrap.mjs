@@ -35,9 +35,12 @@ const isInstalled = () =>
   existsSync(join(root, 'node_modules/.package-lock.json'))
 
 const buildInfo = join(root, 'dist/.tsbuildinfo')
+const bundler = join(root, 'scripts/bundle.mjs')
+// The bundle is made last, of all that tsc wrote and of what is installed.
+const bundle = join(root, 'dist/program/main.js')
+const sources = ['tsconfig.build.json', 'scripts/bundle.mjs', 'package-lock.json']
 const isBuilt = () =>
-  existsSync(join(root, 'dist/cli/main.js')) &&
-  modifiedAt(buildInfo) >= Math.max(newestIn('src'), modifiedAt(join(root, 'tsconfig.build.json')))
+  modifiedAt(bundle) >= Math.max(newestIn('src'), ...sources.map((name) => modifiedAt(join(root, name))))
 
 // One process at a time works on node_modules and dist; the others wait, then find everything there.
 const withLock = (work) => {
@@ -77,6 +80,7 @@ export const bootstrap = () => {
     if (isBuilt()) return
     rmSync(buildInfo, { force: true })
     run('building', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
+    run('bundling', process.execPath, [bundler])
   })
 }
 
