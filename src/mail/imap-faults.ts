@@ -1,9 +1,11 @@
 /**
  * Where a command answers `false`, the reason went to the library's log. Several commands may be under way, a fetch ahead
- * of its time among them, so each reason is kept for the command that it belongs to, and given once.
+ * of its time among them, so each reason is kept for the command that it belongs to, and given once; what is wrong with the
+ * connection is wrong with every command.
  */
 export class Faults {
   readonly #byVerb = new Map<string, unknown>()
+  #ofConnection: unknown = null
 
   /** For imapflow: keeps the reasons and says nothing. */
   get logger() {
@@ -11,6 +13,7 @@ export class Faults {
     const warn = ({ err }: { err?: unknown }): void => {
       const verb = verbOf(err)
       if (verb !== null) this.#byVerb.set(verb, err)
+      else this.#ofConnection = err ?? this.#ofConnection
     }
     return { warn, error: ignore, debug: ignore, info: ignore, isLevelEnabled: (level: string) => level === 'warn' }
   }
@@ -21,7 +24,7 @@ export class Faults {
       const fault = this.#byVerb.get(verb)
       if (this.#byVerb.delete(verb)) return fault
     }
-    return null
+    return this.#ofConnection
   }
 }
 

@@ -17,6 +17,7 @@ import type {
   FolderFacts,
   MessageSummary,
   OpenFolder,
+  ReadSummary,
   SearchCriteria,
   WaitOptions,
 } from './mailbox.ts'
@@ -135,15 +136,18 @@ class FlowMailbox implements ConnectedMailbox {
     return found.filter((uid) => uid >= fromUid)
   }
 
-  async fetchSummaries(uids: readonly number[]): Promise<MessageSummary[]> {
-    const summaries: MessageSummary[] = []
+  async fetchSummaries<T = MessageSummary>(
+    uids: readonly number[],
+    read: ReadSummary<T | MessageSummary> = (summary) => summary,
+  ): Promise<(T | MessageSummary)[]> {
+    const summaries: (T | MessageSummary)[] = []
     const awaited = new Set(uids)
     // Once more for what came incomplete; what is missing even then has vanished or can't be described.
     for (let attempt = 0; attempt < 2 && awaited.size > 0; attempt += 1) {
       const items = this.#guarded(this.#fetcher.fetch([...awaited], summaryQuery, isSummary))
       for await (const item of items) {
-        const summary = toSummary(item)
-        if (summary !== null && awaited.delete(summary.uid)) summaries.push(summary)
+        const told = toSummary(item)
+        if (told !== null && awaited.delete(told.summary.uid)) summaries.push(read(told.summary, told.header))
       }
     }
     return summaries

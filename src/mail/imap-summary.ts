@@ -1,4 +1,5 @@
 /** What is asked of every message before it is fetched, and what the answer means (pure). */
+import { createHash } from 'node:crypto'
 import type { FetchQueryObject } from 'imapflow'
 import type { FetchAnswer } from './fetch-answer.ts'
 import type { MessageSummary } from './mailbox.ts'
@@ -22,17 +23,20 @@ const arrivalOf = (internalDate: Date | string | undefined, header: Buffer): num
 export const isSummary = ({ uid, size, flags, internalDate, headers }: FetchAnswer): boolean =>
   [uid, size, flags, internalDate, headers].every((told) => told !== undefined)
 
+/** OBJECTID and Gmail's message ids outlive a UIDVALIDITY (RFC 8474 5.1). */
+const fingerprintOf = (emailId: string | null, receivedAtMs: number, size: number, header: Buffer): string => {
+  const hash = createHash('sha256')
+  if (emailId === null) hash.update(`${receivedAtMs} ${size}\n`).update(header)
+  else hash.update(emailId)
+  return hash.digest('base64url').slice(0, 12)
+}
+
 /** Null: another client's change of flags, which looks like an answer with nothing else in it. */
-export const toSummary = (item: FetchAnswer): MessageSummary | null => {
-  const { uid, size, flags, internalDate, emailId, threadId, headers } = item
+export const toSummary = (item: FetchAnswer): { summary: MessageSummary; header: Buffer } | null => {
+  const { uid, size, flags, internalDate, emailId = null, threadId = null, headers } = item
   if (uid === undefined || size === undefined || headers === undefined) return null
-  return {
-    uid,
-    size,
-    flags: [...(flags ?? [])],
-    receivedAtMs: arrivalOf(internalDate, headers),
-    header: headers,
-    emailId: emailId ?? null,
-    threadId: threadId ?? null,
-  }
+  const receivedAtMs = arrivalOf(internalDate, headers)
+  const fingerprint = fingerprintOf(emailId, receivedAtMs, size, headers)
+  const summary = { uid, size, flags: [...(flags ?? [])], receivedAtMs, emailId, threadId, fingerprint }
+  return { summary, header: headers }
 }

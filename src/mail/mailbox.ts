@@ -20,9 +20,15 @@ export interface MessageSummary {
   /** OBJECTID (RFC 8474) or X-GM-MSGID. */
   emailId: string | null
   threadId: string | null
-  /** The header fields From, To, Subject, Date and Message-ID, as they stand in the message. */
-  header: Buffer
+  /** Of `emailId`, else of arrival, size and header: the same for the same message under another UID. */
+  fingerprint: string
 }
+
+/**
+ * @param header the fields From, To, Subject, Date and Message-ID, as they stand in the message. They may take megabytes
+ *   (a hundred thousand recipients), so they are looked at while they are here and not kept.
+ */
+export type ReadSummary<T> = (summary: MessageSummary, header: Buffer) => T
 
 /**
  * All criteria that are given (and not null) hold together. The server may find more than what is meant, never less:
@@ -67,6 +73,7 @@ export interface Mailbox {
   searchUids(criteria: SearchCriteria, fromUid: number, toUid?: number): Promise<number[]>
   /** Those that are still there, in any order. */
   fetchSummaries(uids: readonly number[]): Promise<MessageSummary[]>
+  fetchSummaries<T>(uids: readonly number[], read: ReadSummary<T>): Promise<T[]>
   /** Whole messages; one that has vanished is left out. No other call before the iteration has ended. */
   fetchRaw(uids: readonly number[]): AsyncIterable<{ uid: number; raw: Buffer }>
   /** One message in slices, in order. @throws PosthornError `IMAP_CONNECTION_LOST` when it is cut short */

@@ -1,12 +1,11 @@
 import type { Mailbox } from '../mail/mailbox.ts'
-import { fingerprintOf } from './renumbering.ts'
 import { sliceUids } from './select-messages.ts'
 
 /** Of messages of the open folder, by UID. */
 export const fingerprintsOf = async (mailbox: Mailbox, uids: readonly number[]): Promise<Map<number, string>> => {
   const fingerprints = new Map<number, string>()
   for (const slice of sliceUids(uids)) {
-    for (const summary of await mailbox.fetchSummaries(slice)) fingerprints.set(summary.uid, fingerprintOf(summary))
+    for (const { uid, fingerprint } of await mailbox.fetchSummaries(slice)) fingerprints.set(uid, fingerprint)
   }
   return fingerprints
 }

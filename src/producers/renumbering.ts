@@ -6,7 +6,6 @@
  * server keeps when it renumbers. What arrived before the oldest of them counts as known; from there on the fingerprint
  * decides.
  */
-import { createHash } from 'node:crypto'
 import type { Checkpoint, RecentMessage } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
 import { PosthornError } from '../errors.ts'
@@ -16,14 +15,6 @@ type Policy = ReceiveRule['uidValidityChanged']
 
 /** About 30 bytes each in every checkpoint of the folder. */
 export const mostRemembered = 1_000
-
-/** OBJECTID and Gmail's message ids outlive a UIDVALIDITY (RFC 8474 5.1). */
-export const fingerprintOf = ({ emailId, receivedAtMs, size, header }: MessageSummary): string => {
-  const hash = createHash('sha256')
-  if (emailId === null) hash.update(`${receivedAtMs} ${size}\n`).update(header)
-  else hash.update(emailId)
-  return hash.digest('base64url').slice(0, 12)
-}
 
 /** The newest of both. With `reconcile` up to a thousand, else those that share the newest second. */
 export const remember = (
@@ -35,7 +26,7 @@ export const remember = (
   const isKept = (receivedAt: number): boolean => policy === 'reconcile' || receivedAt === newest
   const added = settled
     .filter(({ receivedAtMs }) => isKept(receivedAtMs))
-    .map((summary) => ({ receivedAt: summary.receivedAtMs, fingerprint: fingerprintOf(summary) }))
+    .map((summary) => ({ receivedAt: summary.receivedAtMs, fingerprint: summary.fingerprint }))
   const kept = [...recent.filter(({ receivedAt }) => isKept(receivedAt)), ...added].sort(
     (a, b) => b.receivedAt - a.receivedAt,
   )
@@ -61,7 +52,7 @@ export const whatIsKnown = (checkpoint: Checkpoint, policy: Policy): Known => {
 }
 
 export const isKnown = ({ sinceMs, fingerprints }: Known, summary: MessageSummary): boolean =>
-  (sinceMs !== null && summary.receivedAtMs < sinceMs) || fingerprints.has(fingerprintOf(summary))
+  (sinceMs !== null && summary.receivedAtMs < sinceMs) || fingerprints.has(summary.fingerprint)
 
 /** Nobody can tell which message it is now. */
 export const renumberedMeanwhile = (uid: number): PosthornError => {

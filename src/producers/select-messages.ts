@@ -25,16 +25,21 @@ export const sliceSuspects = (uids: readonly number[], suspectUpTo: number): num
   ...sliceUids(uids.filter((uid) => uid > suspectUpTo)),
 ]
 
+/** What is published of a header is bounded, what is compared is not: a filter is exact for the last recipient as well. */
+const wholeHeader = {
+  ...defaultParseLimits,
+  maxHeaderBytes: Number.POSITIVE_INFINITY,
+  maxAddresses: Number.POSITIVE_INFINITY,
+}
+
 const noText = { subject: null, from: [], to: [] }
 
 const asksForText = ({ subject, from, to }: MessageSelector): boolean =>
   subject !== null || from !== null || to !== null
 
 /** `hasAttachment` is not asked here, since only the parsed message tells. */
-const matches = (selector: MessageSelector, summary: MessageSummary): boolean => {
-  const { subject, from, to } = asksForText(selector)
-    ? parseMessage(summary.header, defaultParseLimits).message
-    : noText
+const matches = (selector: MessageSelector, summary: MessageSummary, header: Buffer): boolean => {
+  const { subject, from, to } = asksForText(selector) ? parseMessage(header, wholeHeader).message : noText
   const { flags, receivedAtMs, size } = summary
   const asked = { ...selector, hasAttachment: null }
   return matchesMessage(asked, { subject, from, to, flags, receivedAtMs, size, hasAttachment: false })
@@ -69,9 +74,10 @@ export const findMatching = async (
 ): Promise<number[]> => {
   const found: number[] = []
   for (const slice of sliceUids(await narrow(mailbox, present, selector))) {
-    for (const summary of await mailbox.fetchSummaries(slice)) {
-      if (matches(selector, summary)) found.push(summary.uid)
-    }
+    const looked = await mailbox.fetchSummaries(slice, (summary, header) => {
+      return matches(selector, summary, header) ? [summary.uid] : []
+    })
+    for (const uids of looked) found.push(...uids)
   }
   return found.sort((a, b) => a - b)
 }
@@ -80,10 +86,10 @@ export const findMatching = async (
 export const findByMessageId = async (mailbox: Mailbox, messageId: string): Promise<number[]> => {
   // SEARCH takes it in any case and finds parts of other ids.
   const found = await mailbox.searchUids({ messageId: messageId.replaceAll(/^<|>$/g, '') }, 1)
-  const summaries = found.length === 0 ? [] : await mailbox.fetchSummaries(found)
-  return summaries
-    .filter(({ header }) => parseMessage(header, defaultParseLimits).message.messageId === messageId)
-    .map(({ uid }) => uid)
+  const looked = await mailbox.fetchSummaries(found, ({ uid }, header) => {
+    return parseMessage(header, wholeHeader).message.messageId === messageId ? [uid] : []
+  })
+  return looked.flat()
 }
 
 /** Up to `firstSightUid` the `start` rule decides as well. */
@@ -136,12 +142,15 @@ export const lookAt = async (
   { firstSightUid, atFirstSight: settledThen }: Pick<Checkpoint, 'firstSightUid' | 'atFirstSight'>,
   rule: ReceiveRule,
 ): Promise<Look> => {
-  const described = (await mailbox.fetchSummaries(uids)).sort((a, b) => a.uid - b.uid)
   const isFree = (uid: number) => settledThen !== null || uid > (firstSightUid ?? 0)
   const first = atFirstSight(rule)
-  const selected = described.filter(
-    (summary) => matches(rule.select, summary) && (isFree(summary.uid) || matches(first, summary)),
-  )
+  const looked = await mailbox.fetchSummaries(uids, (summary, header) => ({
+    summary,
+    isSelected: matches(rule.select, summary, header) && (isFree(summary.uid) || matches(first, summary, header)),
+  }))
+  looked.sort((a, b) => a.summary.uid - b.summary.uid)
+  const described = looked.map(({ summary }) => summary)
+  const selected = looked.flatMap(({ summary, isSelected }) => (isSelected ? [summary] : []))
   const seen = new Set(described.map(({ uid }) => uid))
   const missing = uids.filter((uid) => !seen.has(uid))
   const present = new Set(missing[0] === undefined ? [] : await mailbox.searchUids({}, missing[0], missing.at(-1)))

@@ -39,8 +39,8 @@ const appendTo = (folder: string, messageId: string) => async (mailbox: Mailbox)
 const summariesOf = (folder: string) => async (mailbox: Mailbox) => {
   await mailbox.createFolder(folder)
   await mailbox.open(folder, { readOnly: true })
-  const summaries = await mailbox.fetchSummaries(await mailbox.searchUids({}, 1))
-  return summaries.map(({ header, flags }) => ({ header: header.toString(), flags: [...flags] }))
+  const uids = await mailbox.searchUids({}, 1)
+  return mailbox.fetchSummaries(uids, ({ flags }, header) => ({ header: header.toString(), flags: [...flags] }))
 }
 
 /** The first mail that came is not answered; the connection goes after it. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deriveMessageId } from '../../src/mail/compose/message-id.ts'
+import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
+import { everyMessage } from '../../src/mail/match-message.ts'
+import { lookAt } from '../../src/producers/select-messages.ts'
 import { mail, openFolder } from '../support/folder.ts'
 import { ScriptFolder } from '../support/imap-fault-folder.ts'
 
@@ -143,4 +146,20 @@ test('a quota of the provider charges no message, however long it lasts', async 
   await folder.sync()
   assert.deepEqual(await folder.subjects(), ['a', 'b'])
   assert.equal(folder.told('MessageFailed'), 0)
+})
+
+test('mail to very many is looked through to its last recipient, and its header is not kept', async (t) => {
+  const many = Array.from({ length: 20_000 }, (_, n) => `user${n}@example.com`).join(',\r\n ')
+  const folder = await openFolder(t, { select: { ...everyMessage, to: 'user19999@*' } })
+  folder.server.inbox.add(`To: ${many}\r\n${mail('to all')}`)
+  folder.server.inbox.add(mail('to nobody'))
+  const mailbox = await connectMailbox(folder.server.config())
+  t.after(() => mailbox.close())
+  await mailbox.open('INBOX', { readOnly: true })
+  const look = await lookAt(mailbox, [1, 2], { firstSightUid: null, atFirstSight: null }, folder.rule)
+  assert.deepEqual(
+    look.selected.map(({ uid }) => uid),
+    [1],
+  )
+  assert.ok(JSON.stringify(look).length < 2_000)
 })
