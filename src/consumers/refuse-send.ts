@@ -1,13 +1,20 @@
 /** The endings of a send request that are not the server's answer, and their reasons (pure). */
 import type { RecipientResult } from '../avro/records.ts'
-import { PosthornError } from '../errors.ts'
+import { PosthornError, type ErrorCode } from '../errors.ts'
 import { closeRecipients, finalStatus, toSendError } from './build-send-result.ts'
 import type { SendJob } from './send-partition.ts'
 import type { FinalVerdict } from './send-verdict.ts'
 
-/** A failure that another try would meet again. What is wrong with the object store is not the request's fault. */
+/** Of the storage, what is wrong with a reference. What is wrong with the store is not the request's fault. */
+const wrongReferences: readonly ErrorCode[] = [
+  'STORAGE_OBJECT_MISSING',
+  'STORAGE_OBJECT_CHANGED',
+  'STORAGE_BUCKET_NOT_ALLOWED',
+]
+
+/** A failure that another try would meet again. */
 export const isOfRequest = ({ code }: PosthornError): boolean =>
-  code.startsWith('REQUEST_') || code === 'STORAGE_OBJECT_MISSING' || code === 'STORAGE_BUCKET_NOT_ALLOWED'
+  code.startsWith('REQUEST_') || wrongReferences.includes(code)
 
 /** PARTIAL where an earlier attempt was accepted for somebody. */
 export const refuse = ({ history }: SendJob, messageId: string, error: PosthornError): FinalVerdict => {

@@ -166,6 +166,9 @@ export class SendMail implements SendFlow {
         return this.#delivered(job, messageId, recipients, seed, outcome)
       case 'retry': {
         const error = outcome.error ?? unexplained()
+        // Found out while the mail was being written, and broken off. That it was begun must not make its id a known one.
+        const tried = { ...job.history, recipients, isKnown: true }
+        if (isOfRequest(error)) return refuse({ ...job, history: tried }, messageId, error)
         // The login went while the mail waited for a connection: no server has seen it.
         const pause = error.code === 'OAUTH_LOGIN_REQUIRED' ? this.#waitForLogin(job, messageId) : null
         return pause ?? this.#retry(job, messageId, recipients, error, outcome.accountFailure)

@@ -58,7 +58,7 @@ export const createS3AttachmentStore = (
       classify,
       mismatch: (what) =>
         new PosthornError(
-          'STORAGE_FAILED',
+          'STORAGE_OBJECT_CHANGED',
           `storage: an object in bucket ${bucket} has another ${what} than promised`,
           {
             stage,

@@ -220,7 +220,7 @@ export const attachmentStoreSuite = (
       for (const changes of [{ size: 299_999 }, { sha256: sha256(Buffer.from('other')) }]) {
         await assert.rejects(
           async () => buffer(await store.open(reference(stored, changes))),
-          refusedWith('STORAGE_FAILED'),
+          refusedWith('STORAGE_OBJECT_CHANGED'),
         )
       }
       assert.equal((await buffer(await store.open(reference(stored, { size: null, sha256: null })))).length, 300_000)

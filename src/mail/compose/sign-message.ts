@@ -21,8 +21,12 @@ export const signMessage = async (content: AsyncIterable<Buffer>, dkim: DkimConf
   const headers = once(parser, 'headers')
   const hash = once(body, 'hash')
   body.resume()
-  await pipeline(Readable.from(content, { objectMode: false }), parser, body)
-  const [[lines], [bodyHash]] = (await Promise.all([headers, hash])) as [[MessageParser.Header[]], [string]]
+  // All at once: where the content breaks off, each of them fails, and one that nobody awaits would end the process.
+  const [[lines], [bodyHash]] = (await Promise.all([
+    headers,
+    hash,
+    pipeline(Readable.from(content, { objectMode: false }), parser, body),
+  ])) as [[MessageParser.Header[]], [string], undefined]
   const field = sign(lines, 'sha256', bodyHash, {
     domainName: dkim.domain,
     keySelector: dkim.selector,

@@ -96,8 +96,6 @@ export const classifyTransaction = (
   const refusalForAll = forAll === null ? null : refusalOf(forAll.reply, forAll.step)
   const accepted = facts.end !== null && !isNegative(facts.end) ? facts.end : null
   const lost = accepted === null && refusalForAll === null ? facts.lost : null
-  // The content could not be had, and never will be.
-  const hopeless = lost !== null && !lost.retryable && !facts.dotWritten
   const results = recipients.map(({ address }, at) => {
     const reply = facts.rcpt[at] ?? null
     if (reply !== null && isNegative(reply) && forAll?.step !== 'MAIL') {
@@ -110,7 +108,7 @@ export const classifyTransaction = (
       return resultOf(address, refusalForAll.status, forAll.reply)
     }
     if (accepted !== null && reply !== null) return resultOf(address, 'ACCEPTED', accepted)
-    return resultOf(address, hopeless ? 'REJECTED' : 'DEFERRED', reply)
+    return resultOf(address, 'DEFERRED', reply)
   })
   const refusal = gravest(refusals)
   const unknown = lost !== null && facts.dotWritten

@@ -64,4 +64,18 @@ void describe('DKIM', () => {
     assert.equal(raw.length, streamed.needs.sizeBytes)
     verify(raw.toString('latin1'))
   })
+
+  void test('fails as the content does, with nothing left that fails unheard', async () => {
+    async function* content(): AsyncGenerator<Buffer> {
+      yield Buffer.from('12')
+      throw new Error('the store is gone')
+    }
+    const openObject = async (): Promise<Readable> => Readable.from(content())
+    const object = { bucket: 'mail', key: 'k', versionId: null, size: 5, sha256: null }
+    await assert.rejects(compose({ attachments: [sendAttachment({ content: object })] }, { dkim, openObject }), {
+      message: 'the store is gone',
+    })
+    // Node tells of unheard rejections after the turn.
+    await new Promise(setImmediate)
+  })
 })
