@@ -1,60 +1,51 @@
-"""Compares what Posthorn reads in the corpus with two parsers that know nothing of it, field by field.
+"""Compares what Posthorn reads in the corpus with five parsers that know nothing of it, field by field.
 
-    python3 compare_parsers.py test/fixtures/eml
+    python3 compare_parsers.py test/fixtures/eml < readings.json
 
-They are the email package of Python and fast-mail-parser, which is mailparse, written in Rust. Of each message the
-golden file says what Posthorn reads; a test keeps it so. Prints one JSON object: for each field in how many messages
-both, one or none of the others see it as Posthorn does, and the messages of `none` with all three readings.
+Two of them are in `other_parsers.py`; what the others read comes in, by parser and message (`Reading` in
+`test/support/parser-readings.ts`). Of each message the golden file says what Posthorn reads; a test keeps it so.
 
-Line breaks count as such however they are written, and blanks at the end of a body don't count. A parser that has no
-such field, or fails, has no say.
+What two or more of the five agree on, and no more of them on anything else, is what the message says. Prints one JSON
+object: for each field of how many messages there is such an agreement and how often Posthorn is part of it, and where it
+is not, with all readings.
 """
 
-import email
-import email.policy
-import email.utils
-import hashlib
+import collections
 import json
 import pathlib
-import re
 import sys
-from email.header import decode_header, make_header
 
-import fast_mail_parser
+from other_parsers import blanks, body, disposition, ids, no_brackets, readings
 
-NO_SAY = object()
-
+PEOPLE = ["from", "sender", "replyTo", "to", "cc", "bcc"]
 FIELDS = [
-    "subject", "from", "to", "cc", "bcc", "replyTo", "date", "messageId", "contentType", "headers", "text", "html",
+    "subject", *PEOPLE, "date", "messageId", "inReplyTo", "references", "contentType", "headers", "text", "html",
     "fileNames", "contentTypes", "contentIds", "dispositions", "contents",
 ]
 
 
-def blanks(text):
-    return re.sub(r"\s+", " ", text or "").strip()
+def each(form):
+    return lambda values: [form(value) for value in values]
 
 
-def body(texts):
-    return "\n".join(re.sub(r"\r\n", "\n", text).rstrip("\n") for text in texts if text).strip("\n ")
-
-
-def digest(content):
-    return hashlib.sha256(content).hexdigest()
-
-
-def no_brackets(text):
-    return blanks(text).strip("<>")
+# How what comes in from JavaScript is brought into the form of `other_parsers.py`.
+FORMS = {
+    **{field: each(lambda one: [blanks(one[0]), one[1]]) for field in PEOPLE},
+    "subject": blanks, "messageId": no_brackets, "inReplyTo": ids, "references": ids,
+    "text": body, "html": body,
+    "fileNames": each(blanks), "contentIds": each(no_brackets), "dispositions": each(disposition),
+}
 
 
 def posthorn(golden):
-    """The golden file in the form in which all three are compared."""
     files = golden["attachments"]
-    people = lambda field: [[blanks(one["name"]), one["address"]] for one in golden[field]]
     return {
-        **{field: people(field) for field in ("from", "to", "cc", "bcc", "replyTo")},
+        **{field: [[blanks(one["name"]), one["address"]] for one in golden[field]] for field in PEOPLE},
         "subject": blanks(golden["subject"]),
         "date": golden["date"],
         "messageId": no_brackets(golden["messageId"]),
+        "inReplyTo": ids(golden["inReplyTo"]),
+        "references": [no_brackets(one) for one in golden["references"]],
         "contentType": golden["contentType"],
         "headers": [field["name"].lower() for field in golden["headers"]],
         "text": body([golden["text"]]),
@@ -67,121 +58,31 @@ def posthorn(golden):
     }
 
 
-def leaves(part):
-    if part.get_content_maintype() == "multipart" and part.is_multipart():
-        for inner in part.get_payload():
-            yield from leaves(inner)
-    else:
-        yield part
-
-
-def decoded_text(part):
-    content = part.get_payload(decode=True) or b""
-    try:
-        return content.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
-
-
-def contents(parts):
-    """Bytes without transfer encoding. Of messages within messages the email package does not keep them."""
-    decoded = [part.get_payload(decode=True) or b"" for part in parts]
-    return [[len(content), digest(content)] for content in decoded]
-
-
-def python_email(raw):
-    modern = email.message_from_bytes(raw, policy=email.policy.default)
-    plain = email.message_from_bytes(raw, policy=email.policy.compat32)
-
-    def people(name):
-        try:
-            found = [one for field in modern.get_all(name, []) for one in field.addresses]
-            return [[blanks(one.display_name), one.addr_spec] for one in found if one.addr_spec not in ("", "<>")]
-        except (AttributeError, IndexError, TypeError, ValueError, email.errors.MessageError):
-            return NO_SAY
-
-    def date():
-        parsed = email.utils.parsedate_tz(str(plain["date"])) if plain["date"] is not None else None
-        try:
-            return None if parsed is None else int(email.utils.mktime_tz(parsed)) * 1000
-        except (ValueError, OverflowError):
-            return None
-
-    def file_name(part):
-        name = part.get_filename()
-        return blanks(str(make_header(decode_header(name)))) if name else ""
-
-    bodies = {"text/plain": [], "text/html": []}
-    files = []
-    for part in leaves(plain):
-        disposition = str(part.get("content-disposition") or "").split(";")[0].strip().lower()
-        if part.get_content_type() in bodies and disposition in ("", "inline"):
-            bodies[part.get_content_type()].append(decoded_text(part))
-        else:
-            files.append((part, disposition))
-    return {
-        "subject": blanks(modern["subject"]),
-        "from": people("from"), "to": people("to"), "cc": people("cc"), "bcc": people("bcc"),
-        "replyTo": people("reply-to"),
-        "date": date(),
-        "messageId": no_brackets(str(plain["message-id"] or "")),
-        "contentType": plain.get_content_type(),
-        "headers": [name.strip().lower() for name in plain.keys()],
-        "text": body(bodies["text/plain"]),
-        "html": body(bodies["text/html"]),
-        "fileNames": [file_name(part) for part, _ in files],
-        "contentTypes": [part.get_content_type() for part, _ in files],
-        "contentIds": [no_brackets(str(part.get("content-id") or "")) for part, _ in files],
-        "dispositions": ["inline" if disposition == "inline" else "attachment" for _, disposition in files],
-        "contents": NO_SAY if any(part.is_multipart() for part, _ in files) else contents([part for part, _ in files]),
-    }
-
-
-def rust_mailparse(raw):
-    mail = fast_mail_parser.parse_email(raw)
-    people = lambda found: [[blanks(one.display_name), one.address] for one in found or []]
-    files = mail.attachments
-    header = {name.lower(): values for name, values in mail.headers.items()}
-    sender = mail.from_
-    return {
-        "subject": blanks(mail.subject),
-        # It reads one author only.
-        "from": NO_SAY if "," in "".join(header.get("from", [])) else people([sender] if sender else []),
-        "to": people(mail.to), "cc": people(mail.cc), "bcc": people(mail.bcc), "replyTo": people(mail.reply_to),
-        "date": int(mail.date_parsed.timestamp() * 1000) if mail.date_parsed else None,
-        "messageId": no_brackets((header.get("message-id") or [""])[0]),
-        "contentType": NO_SAY,
-        "headers": NO_SAY,
-        "text": body(mail.text_plain),
-        "html": body(mail.text_html),
-        "fileNames": [blanks(file.filename) for file in files],
-        "contentTypes": [file.mimetype for file in files],
-        "contentIds": [no_brackets(file.content_id) for file in files],
-        "dispositions": [file.disposition if file.disposition == "inline" else "attachment" for file in files],
-        "contents": [[len(file.content), digest(bytes(file.content))] for file in files],
-    }
-
-
-def ask(parser, raw):
-    try:
-        return parser(raw)
-    except Exception as error:  # A parser that can't read it has no say, whatever it throws.
-        return {field: NO_SAY for field in FIELDS}
+def agreed(said):
+    """The values that most of the parsers give, two of them at least; one, or more where as many give another."""
+    votes = collections.Counter(json.dumps(value) for value in said.values())
+    most = max(votes.values(), default=0)
+    return [json.loads(value) for value, count in votes.items() if count == most] if most >= 2 else []
 
 
 def main(folder):
-    counts = {field: {"both": 0, "one": 0, "none": 0} for field in FIELDS}
+    others = json.load(sys.stdin)
+    counts = {field: {"agreed": 0, "same": 0} for field in FIELDS}
     differences = []
     for path in sorted(pathlib.Path(folder).glob("*.eml")):
-        raw = path.read_bytes()
         ours = posthorn(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-        others = {"python": ask(python_email, raw), "rust": ask(rust_mailparse, raw)}
+        panel = readings(path.read_bytes())
+        for parser, messages in others.items():
+            panel[parser] = {field: FORMS.get(field, lambda value: value)(value) for field, value in messages[path.stem].items()}
         for field in FIELDS:
-            said = {name: read[field] for name, read in others.items() if read[field] is not NO_SAY}
-            same = sum(value == ours[field] for value in said.values())
-            agreement = "none" if said and same == 0 else "both" if same == len(said) else "one"
-            counts[field][agreement] += 1
-            if agreement == "none":
+            said = {parser: read[field] for parser, read in panel.items() if field in read}
+            values = agreed(said)
+            if not values:
+                continue
+            counts[field]["agreed"] += 1
+            if ours[field] in values:
+                counts[field]["same"] += 1
+            else:
                 differences.append({"message": path.stem, "field": field, "posthorn": ours[field], **said})
     json.dump({"counts": counts, "differences": differences}, sys.stdout)
 
