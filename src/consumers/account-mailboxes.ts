@@ -5,7 +5,7 @@ import type { Checkpoint } from '../avro/records.ts'
 import { Backoff } from '../backoff.ts'
 import type { AccountConfig, Config, ReceiveRule } from '../config/config.ts'
 import type { Emit } from '../events.ts'
-import type { OutgoingRecord, RecordHeader } from '../kafka/records.ts'
+import type { OutgoingRecord } from '../kafka/records.ts'
 import type { AttachmentStore } from '../mail/attachment-store.ts'
 import type { AccountTokens } from '../mail/access-tokens.ts'
 import type { AccountConnections } from '../mail/account-connections.ts'
@@ -22,7 +22,7 @@ import { batchBounds, planBatches } from '../producers/plan-batches.ts'
 import { sliceUids } from '../producers/select-messages.ts'
 import { LingeringMailbox } from './lingering-mailbox.ts'
 import type { AccountMailboxes, MailboxHost } from './mailbox-partition.ts'
-import type { Redelivered } from './run-mailbox-command.ts'
+import type { CommandSettings, Redelivered } from './run-mailbox-command.ts'
 import type { CommandAccount } from './settle-command.ts'
 
 export interface AccountDependencies {
@@ -73,8 +73,7 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
     this.settings = {
       archiveFolder: account.archiveFolder,
       isLeaseFresh: host.isLeaseFresh,
-      redeliver: (mailbox, folder, uidValidity, uids, headers) =>
-        this.#redeliver(mailbox, folder, uidValidity, uids, headers),
+      redeliver: (...work) => this.#redeliver(...work),
     }
   }
 
@@ -165,11 +164,10 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
       account: this.name,
       accounts: () => accounts.all.map(({ name }) => name),
       folder,
-      store: new MessageStore({ store, prefix: config.storage?.prefix ?? '', limits, keepRaw }),
+      store: new MessageStore({ store, prefix: config.storage?.prefix ?? '', limits, keepRaw, hasAttachment }),
       codec,
       topics: config.kafka.topics,
       maxMessageBytes,
-      hasAttachment,
       budget,
       patienceMs,
       emit,
@@ -179,21 +177,20 @@ export class OwnedAccount implements AccountMailboxes, CommandAccount {
 
   /** Publishes messages again, under the dedupe ids that they have; the last batch goes along with the result. */
   async #redeliver(
-    mailbox: Mailbox,
-    folder: string,
-    uidValidity: number,
-    uids: readonly number[],
-    headers: readonly RecordHeader[],
+    ...[mailbox, { folder, uidValidity }, uids, headers, keep]: Parameters<CommandSettings['redeliver']>
   ): Promise<Redelivered> {
     const rule = this.#account.receive.find((one) => one.folder === folder)
     const publisher = this.#publisher(folder, rule?.keepRaw ?? false, null)
     let count = 0
+    let upTo = 0
     let last: readonly OutgoingRecord[] = []
     for (const slice of sliceUids(uids)) {
-      for (const batch of planBatches(await mailbox.fetchSummaries(slice), batchBounds)) {
-        if (last.length > 0) await this.#host.commit({ records: last, source: null })
+      const summaries = (await mailbox.fetchSummaries(slice)).sort((a, b) => a.uid - b.uid)
+      for (const batch of planBatches(summaries, batchBounds)) {
+        if (last.length > 0) await keep(last, upTo, count)
         const { records, published } = await publisher.prepare(mailbox, uidValidity, batch, this.#host.signal, headers)
         last = records
+        upTo = batch.at(-1)?.uid ?? upTo
         count += published.length
       }
     }

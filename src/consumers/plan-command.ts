@@ -24,6 +24,8 @@ export interface CommandPlan {
   toUidNext: number
   /** Of the UIDs, in their order; null: not known. Empty where too many messages are meant, or none is transferred. */
   fingerprints: (string | null)[]
+  /** What is published again already: up to this UID, so many. */
+  redelivered: { upTo: number; count: number }
 }
 
 /** A plan as it is kept. Offsets begin anew in a topic that was made again, so it tells the command that it is for. */
@@ -61,7 +63,15 @@ export const planCommand = async (
 ): Promise<CommandPlan> => {
   const toFolder = await findDestination(mailbox, command, archiveFolder)
   const { uids, missing } = await findTargets(mailbox, command.target)
-  const plan = { uidValidity, uids: toUidSet(uids), missing, toFolder, toUidNext: 1, fingerprints: [] }
+  const plan = {
+    uidValidity,
+    uids: toUidSet(uids),
+    missing,
+    toFolder,
+    toUidNext: 1,
+    fingerprints: [],
+    redelivered: { upTo: 0, count: 0 },
+  }
   if (plan.uids.length > longestUidSet) {
     const message = `the command means ${uids.length} messages whose UIDs are too scattered for one command`
     throw new PosthornError('COMMAND_INVALID', message, {

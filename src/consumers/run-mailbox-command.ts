@@ -23,6 +23,7 @@ export interface CommandRun {
 }
 
 export interface Redelivered {
+  /** Of all. */
   count: number
   /** Those that are not committed yet. */
   records: readonly OutgoingRecord[]
@@ -33,13 +34,19 @@ export interface CommandSettings {
   archiveFolder: string | null
   /** False: another worker may own the account by now. */
   isLeaseFresh: () => boolean
-  /** Publishes messages again. */
+  /**
+   * Publishes messages again.
+   *
+   * @param uids ascending
+   * @param headers of the records
+   * @param keep commits records and how far it has got: up to a UID, so many messages in all
+   */
   redeliver: (
     mailbox: Mailbox,
-    folder: string,
-    uidValidity: number,
+    place: { folder: string; uidValidity: number },
     uids: readonly number[],
     headers: readonly RecordHeader[],
+    keep: (records: readonly OutgoingRecord[], upTo: number, count: number) => Promise<void>,
   ) => Promise<Redelivered>
 }
 
@@ -47,8 +54,8 @@ export interface CommandSettings {
 export interface CommandMemory {
   /** What an earlier run planned. */
   plan: CommandPlan | null
-  /** Commits the plan. */
-  keep: (plan: CommandPlan) => Promise<void>
+  /** Commits the plan, and what goes along with it. */
+  keep: (plan: CommandPlan, records?: readonly OutgoingRecord[]) => Promise<void>
   /** The command's own, which go along with redelivered messages. */
   headers: readonly RecordHeader[]
 }
@@ -85,9 +92,15 @@ export const runMailboxCommand = async (
     return { outcome: { ...found, status: 'NOT_FOUND', changed: 0, moved: [], error: null }, records: [] }
   }
   if (command.action === 'REDELIVER') {
-    const { count, records } = await settings.redeliver(mailbox, command.fromFolder, uidValidity, uids, memory.headers)
-    const status = count === uids.length && plan.missing === 0 ? 'DONE' : 'PARTIAL'
-    return { outcome: { ...found, status, changed: count, moved: [], error: null }, records }
+    const { upTo, count: before } = plan.redelivered
+    const keep = (records: readonly OutgoingRecord[], upTo: number, count: number) =>
+      memory.keep({ ...plan, redelivered: { upTo, count: before + count } }, records)
+    const left = uids.filter((uid) => uid > upTo)
+    const place = { folder: command.fromFolder, uidValidity }
+    const { count, records } = await settings.redeliver(mailbox, place, left, memory.headers, keep)
+    const changed = before + count
+    const status = changed === uids.length && plan.missing === 0 ? 'DONE' : 'PARTIAL'
+    return { outcome: { ...found, status, changed, moved: [], error: null }, records }
   }
   if (known === null) await memory.keep(plan)
   const fresh: Progress = { left: uids, copied: [], moved: [], changed: 0, others: 0 }

@@ -5,7 +5,7 @@
 import type { RecordCodec } from '../avro/codec.ts'
 import type { MailboxCommand, MailboxCommandResult } from '../avro/records.ts'
 import type { TopicsConfig } from '../config/config.ts'
-import { PosthornError, toPosthornError } from '../errors.ts'
+import { PosthornError, toPosthornError, type ErrorCode } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { buildDeadLetter } from '../kafka/dead-letter.ts'
 import { header, sourceOf, type ConsumedRecord, type OutgoingRecord, type RecordHeader } from '../kafka/records.ts'
@@ -37,6 +37,8 @@ export interface CommandDependencies {
 }
 
 const maxUnforeseen = 5
+/** So often the connection may break at one command: then it is the command, or a message that it means. */
+const maxBreaks = 10
 /** From here on a result may be larger than the broker takes (`max.message.bytes` is 1 MB by default). */
 const manyMoved = 10_000
 
@@ -52,6 +54,8 @@ const traceHeaders = ({ headers }: ConsumedRecord): RecordHeader[] =>
 
 export class CommandSettler {
   readonly #deps: CommandDependencies
+  /** By offset. */
+  readonly #breaks = new Map<number, number>()
 
   constructor(deps: CommandDependencies) {
     this.#deps = deps
@@ -83,6 +87,7 @@ export class CommandSettler {
     }
     if (account === null) return { records: [this.#forward(command, record)], source }
     const run = await this.#carryOut(command, account, record, host, { attempt, mayWait })
+    this.#breaks.delete(record.offset)
     const result = await this.#result(command, record, run)
     return { records: host.plans.delete(record.offset) ? [...result, this.#plan(record, null)] : result, source }
   }
@@ -138,10 +143,10 @@ export class CommandSettler {
     const of = `${command.id} ${record.timestamp}`
     const memory = {
       plan: known?.of === of ? known : null,
-      keep: (planned: CommandPlan) => {
+      keep: (planned: CommandPlan, records: readonly OutgoingRecord[] = []) => {
         const plan = { ...planned, of }
         host.plans.set(record.offset, plan)
-        return host.commit({ records: [this.#plan(record, plan)], source: null })
+        return host.commit({ records: [...records, this.#plan(record, plan)], source: null })
       },
       headers: traceHeaders(record),
     }
@@ -149,12 +154,20 @@ export class CommandSettler {
       return await account.withMailbox((mailbox) => runMailboxCommand(mailbox, command, account.settings, memory))
     } catch (cause) {
       const error = toPosthornError(cause, 'command')
-      // What Posthorn itself has let go of says nothing about the server.
-      const mayRepeat = mayWait || error.code === 'STOPPED'
-      const isWorthWaiting = error.code === 'INTERNAL' ? attempt < maxUnforeseen : mayRepeat
-      if (error.retryable && isWorthWaiting) throw error
+      const { code, retryable } = error
+      if (retryable && this.#isWorthWaiting(code, record.offset, attempt, mayWait)) throw error
       return { outcome: outcomeOfError('FAILED', error), records: [] }
     }
+  }
+
+  #isWorthWaiting(code: ErrorCode, offset: number, attempt: number, mayWait: boolean): boolean {
+    if (code === 'INTERNAL') return attempt < maxUnforeseen
+    // What Posthorn itself has let go of says nothing about the server.
+    if (code === 'STOPPED') return true
+    if (code !== 'IMAP_CONNECTION_LOST' && code !== 'IMAP_TIMEOUT') return mayWait
+    const breaks = (this.#breaks.get(offset) ?? 0) + 1
+    this.#breaks.set(offset, breaks)
+    return mayWait && breaks < maxBreaks
   }
 
   async #result(command: MailboxCommand, record: ConsumedRecord, run: CommandRun): Promise<OutgoingRecord[]> {

@@ -29,8 +29,6 @@ export interface PublisherDependencies {
   codec: RecordCodec
   topics: TopicsConfig
   maxMessageBytes: number
-  /** `select.hasAttachment`: only the parsed message can tell. Null: not asked. */
-  hasAttachment: boolean | null
   /** Of the whole process. */
   budget: ByteBudget
   /** How long a server may be silent while others wait for its share of the budget, besides the time for its bytes. */
@@ -92,14 +90,14 @@ export class MessagePublisher {
     const handle = async (
       summary: MessageSummary,
       isHere: boolean,
-      store: () => Promise<StoredMessage>,
+      store: () => Promise<StoredMessage | null>,
       raw: () => Promise<ObjectRef>,
     ) => {
       const { uid } = summary
       try {
-        const record = await this.#build(this.#facts(summary, uidValidity), await store(), raw, redelivery)
-        if (record === null) return
-        records.set(uid, record)
+        const stored = await store()
+        if (stored === null) return
+        records.set(uid, await this.#build(this.#facts(summary, uidValidity), stored, raw, redelivery))
         published.push(uid)
       } catch (cause) {
         const error = toPosthornError(cause, 'parse')
@@ -196,15 +194,13 @@ export class MessagePublisher {
     return uids.filter((uid) => present.has(uid)).map((uid) => ({ uid, error }))
   }
 
-  /** Null: the parsed message does not match the rule after all. */
   async #build(
     facts: ServerFacts,
     { parsed, stored }: StoredMessage,
     raw: () => Promise<ObjectRef>,
     redelivery: readonly RecordHeader[] | null,
-  ): Promise<OutgoingRecord | null> {
-    const { codec, topics, hasAttachment } = this.#deps
-    if (redelivery === null && hasAttachment !== null && stored.attachments.length > 0 !== hasAttachment) return null
+  ): Promise<OutgoingRecord> {
+    const { codec, topics } = this.#deps
     const message = buildInboundMessage(facts, parsed, stored, this.#deps.accounts())
     const value = await codec.encode('InboundMessage', message, topics.inbound)
     const record = buildInboundRecord(topics.inbound, message, value, redelivery)

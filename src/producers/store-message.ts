@@ -18,6 +18,8 @@ export interface MessageStoreOptions {
   limits: ParseLimits
   /** Keep the raw message always; one that can't be read in full keeps it anyway, so that nothing is lost. */
   keepRaw: boolean
+  /** `select.hasAttachment`: only the parsed message can tell, and nothing of another is stored. Null: not asked. */
+  hasAttachment: boolean | null
 }
 
 export interface StoredMessage {
@@ -44,6 +46,24 @@ const bodyTypes: Readonly<Record<BodyKind, string>> = {
   html: 'text/html; charset=utf-8',
 }
 
+/** Reads up to the first attachment. */
+const findsAttachment = async (content: AsyncIterable<Buffer>, limits: ParseLimits): Promise<boolean> => {
+  const found = new Error('an attachment')
+  const nowhere = { write: () => undefined, end: () => undefined, abort: () => undefined }
+  try {
+    await parseMessageStream(content, limits, {
+      openAttachment: () => {
+        throw found
+      },
+      openLargeBody: () => nowhere,
+    })
+    return false
+  } catch (error) {
+    if (error === found) return true
+    throw error
+  }
+}
+
 export class MessageStore {
   readonly #options: MessageStoreOptions
 
@@ -51,10 +71,14 @@ export class MessageStore {
     this.#options = options
   }
 
-  /** @throws PosthornError `MESSAGE_UNPARSABLE`, `STORAGE_*` */
-  async storeWhole(place: MessagePlace, raw: Buffer): Promise<StoredMessage> {
-    const { limits } = this.#options
+  /**
+   * @returns null: it is not of those that were asked for
+   * @throws PosthornError `MESSAGE_UNPARSABLE`, `STORAGE_*`
+   */
+  async storeWhole(place: MessagePlace, raw: Buffer): Promise<StoredMessage | null> {
+    const { limits, hasAttachment } = this.#options
     const { message, attachments, largeBodies } = parseMessage(raw, limits)
+    if (hasAttachment !== null && attachments.length > 0 !== hasAttachment) return null
     const [stored, kept, bodies] = await Promise.all([
       Promise.all(
         attachments.map(async (one) =>
@@ -74,10 +98,11 @@ export class MessageStore {
   /**
    * The same in bounded memory.
    *
-   * @param open begins to read the message from its start; called twice where the raw message is kept as well
+   * @param open begins to read the message from its start; called once more for each of `keepRaw` and `hasAttachment`
    */
-  async storeStream(place: MessagePlace, open: () => AsyncIterable<Buffer>): Promise<StoredMessage> {
-    const { store, limits } = this.#options
+  async storeStream(place: MessagePlace, open: () => AsyncIterable<Buffer>): Promise<StoredMessage | null> {
+    const { store, limits, hasAttachment } = this.#options
+    if (hasAttachment !== null && (await findsAttachment(open(), limits)) !== hasAttachment) return null
     const uploads: { head: AttachmentHead | BodyKind; upload: Upload }[] = []
     const begin = (head: AttachmentHead | BodyKind) => {
       const object = typeof head === 'string' ? this.#bodyHead(place, head) : this.#attachmentHead(place, head)

@@ -73,6 +73,7 @@ const planOf = (of: string): KeptPlan => ({
   toFolder: null,
   toUidNext: 1,
   fingerprints: [],
+  redelivered: { upTo: 0, count: 0 },
 })
 
 const unreachable = () =>
@@ -136,6 +137,25 @@ test('an error that nobody foresaw is tried five times, then told', async () => 
   for (const attempt of [1, 4]) await assert.rejects(settler.settle(record, host, attempt, true), { code: 'INTERNAL' })
   const { records } = await settler.settle(record, host, 5, true)
   assert.equal((await codec.decode('MailboxCommandResult', records[0]?.value ?? null)).status, 'FAILED')
+})
+
+test('a command at which the connection breaks again and again is told at last, and waits for a server in between', async () => {
+  let code: 'IMAP_CONNECTION_LOST' | 'IMAP_UNREACHABLE' = 'IMAP_CONNECTION_LOST'
+  const { settler, host } = setUp(() =>
+    Promise.reject(new PosthornError(code, 'no', { stage: 'command', retryable: true })),
+  )
+  const record = await recordOf(commandWith())
+  const tries = async (count: number) => {
+    for (let n = 0; n < count; n += 1) await assert.rejects(settler.settle(record, host, 100, true), { code })
+  }
+  await tries(9)
+  code = 'IMAP_UNREACHABLE'
+  await tries(20)
+  code = 'IMAP_CONNECTION_LOST'
+  const { records } = await settler.settle(record, host, 101, true)
+  const { status, error } = await codec.decode('MailboxCommandResult', records[0]?.value ?? null)
+  assert.deepEqual([status, error?.code], ['FAILED', 'IMAP_CONNECTION_LOST'])
+  await assert.rejects(settler.settle(record, host, 1, true), { code }, 'the next one has its own tries')
 })
 
 test('the plan of a command is dropped together with its result', async () => {

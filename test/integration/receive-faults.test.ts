@@ -1,5 +1,6 @@
 /** What must not lose or repeat a message: each fault on a real worker and a real broker. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { startFakeS3 } from '../support/fake-s3.ts'
 import { mail } from '../support/folder.ts'
@@ -143,6 +144,41 @@ test('a worker killed between a move and its result reports what was moved', asy
   assert.equal(await second.stop(), 0)
   assert.equal((await cluster.readAll(commandResults)).length, 1)
   assert.equal(server.inbox.messages.length, 1, 'what came later is left alone')
+})
+
+test('a worker killed in the middle of a redelivery publishes each message again once', async (t) => {
+  const count = 250
+  let isStalled = true
+  const server = await startImapScriptServer(t, {
+    script: ({ verb, args }) =>
+      isStalled && verb === 'UID FETCH' && args.startsWith('201:250') && args.includes('BODY.PEEK[]')
+        ? { stall: true }
+        : undefined,
+  })
+  for (let n = 1; n <= count; n += 1) server.inbox.add(mail(`m${n}`))
+  const { config, configFile } = await deploy(t, { main: { imap: imapOf(server.port), receive: [] } })
+  const { inbound, commands, commandResults } = config.kafka.topics
+  const cluster = new Cluster(t, config)
+  const command = { id: 'again', account: 'main', action: 'REDELIVER', fromFolder: 'INBOX', toFolder: null } as const
+  const rest = { createFolder: true, flags: [], target: { all: true }, folderSizeLimit: null }
+  const value = await codec.encode('MailboxCommand', { ...command, ...rest }, commands)
+  const first = new Worker(t, configFile)
+  await first.seen(({ event }) => event === 'Started')
+  await cluster.send([{ topic: commands, key: 'main', value }])
+  await first.until(cluster.take(inbound, 100))
+  while (!server.commands.some((line) => line.includes('UID FETCH 201:250'))) await once(server, 'command')
+  await first.kill()
+  isStalled = false
+  server.deliver(mail('later'))
+  const second = new Worker(t, configFile)
+  const [record = assert.fail()] = await second.until(cluster.take(commandResults, 1))
+  const { status, matched, changed } = await codec.decode('MailboxCommandResult', record.value)
+  assert.deepEqual([status, matched, changed], ['DONE', count, count])
+  const published = await cluster.readAll(inbound)
+  assert.equal(published.length, count)
+  assert.equal(new Set(published.map(({ key }) => key?.toString())).size, count)
+  assert.ok(published.every((one) => headerOf(one, 'mail-redelivered') === 'true'))
+  assert.equal(await second.stop(), 0)
 })
 
 test('an account that may have one connection has one, for all its folders and its commands', async (t) => {

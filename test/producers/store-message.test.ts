@@ -12,11 +12,11 @@ const attachmentBytes = 12_000_000
 /** Below it the two text parts together are a body of their own. */
 const limits = { ...defaultParseLimits, maxInlineBodyBytes: 1_000 }
 
-const opened = async (t: TestContext, keepRaw = true) => {
+const opened = async (t: TestContext, keepRaw = true, hasAttachment: boolean | null = null) => {
   const fake = await startFakeS3(t)
   const store = createS3AttachmentStore(fake.config)
   t.after(() => store.close())
-  return { fake, messages: new MessageStore({ store, prefix: 'p', limits, keepRaw }) }
+  return { fake, messages: new MessageStore({ store, prefix: 'p', limits, keepRaw, hasAttachment }) }
 }
 
 async function* inSlices(raw: Buffer, endsAt = raw.length): AsyncGenerator<Buffer> {
@@ -30,6 +30,7 @@ test('a streamed message comes out as one in memory does: record, attachment, bo
   const fromMemory = await whole.messages.storeWhole(place, raw)
   const fromStream = await streamed.messages.storeStream(place, () => inSlices(raw))
   assert.deepEqual(fromStream, fromMemory)
+  assert.ok(fromStream)
   assert.equal(fromStream.stored.attachments[0]?.sha256, sha256)
   assert.ok(fromStream.stored.text, 'the body is an object')
   assert.equal(fromStream.parsed.text, null)
@@ -64,8 +65,23 @@ test('a message that can not be read in full keeps its raw bytes unasked, and no
   const fromMemory = await messages.storeWhole(place, lost)
   const fromStream = await messages.storeStream(place, () => inSlices(lost))
   assert.deepEqual(fromStream, fromMemory)
-  const { bucket, key } = fromMemory.stored.raw ?? {}
+  const { bucket, key } = fromMemory?.stored.raw ?? {}
   assert.ok(fake.objects.get(`/${bucket}/${key}`)?.content.equals(lost))
-  const { stored } = await messages.storeWhole(place, Buffer.from('Subject: all of it\r\n\r\nHello\r\n'))
-  assert.equal(stored.raw, null)
+  const whole = await messages.storeWhole(place, Buffer.from('Subject: all of it\r\n\r\nHello\r\n'))
+  assert.equal(whole?.stored.raw, null)
 })
+
+for (const hasAttachment of [true, false]) {
+  test(`of a message that is left out for ${hasAttachment ? 'having no' : 'its'} attachment nothing is stored`, async (t) => {
+    const { fake, messages } = await opened(t, true, hasAttachment)
+    const text = `Subject: x\r\n\r\n${'many words '.repeat(1_000)}\r\n`
+    const { raw } = attachmentMail(1, seededRandom(3), 2_000_000)
+    const [meant, other] = hasAttachment ? [raw, Buffer.from(text)] : [Buffer.from(text), raw]
+    assert.equal(await messages.storeWhole(place, other), null)
+    assert.equal(await messages.storeStream(place, () => inSlices(other)), null)
+    assert.deepEqual(fake.requests, [])
+    const fromMemory = await messages.storeWhole(place, meant)
+    assert.ok(fromMemory)
+    assert.deepEqual(await messages.storeStream(place, () => inSlices(meant)), fromMemory)
+  })
+}

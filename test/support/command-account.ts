@@ -2,7 +2,11 @@
 import type { TestContext } from 'node:test'
 import type { MailboxCommand } from '../../src/avro/records.ts'
 import type { CommandPlan } from '../../src/consumers/plan-command.ts'
-import { runMailboxCommand, type CommandOutcome } from '../../src/consumers/run-mailbox-command.ts'
+import {
+  runMailboxCommand,
+  type CommandOutcome,
+  type CommandSettings,
+} from '../../src/consumers/run-mailbox-command.ts'
 import { connectMailbox } from '../../src/mail/imap-mailbox.ts'
 import { mail } from './folder.ts'
 import { startImapScriptServer, type ImapScriptServer, type ImapServerOptions } from './imap-fault-server.ts'
@@ -26,6 +30,7 @@ export class Account {
   plan: CommandPlan | null = null
   archiveFolder: string | null = null
   isLeaseFresh = true
+  redeliver: CommandSettings['redeliver'] = async (_mailbox, _place, uids) => ({ count: uids.length, records: [] })
 
   constructor(server: ImapScriptServer) {
     this.server = server
@@ -37,10 +42,7 @@ export class Account {
       const settings = {
         archiveFolder: this.archiveFolder,
         isLeaseFresh: () => this.isLeaseFresh,
-        redeliver: async (_mailbox: unknown, _folder: string, _uidValidity: number, uids: readonly number[]) => ({
-          count: uids.length,
-          records: [],
-        }),
+        redeliver: this.redeliver,
       }
       const keep = async (plan: CommandPlan) => void (this.plan = JSON.parse(JSON.stringify(plan)) as CommandPlan)
       const memory = { plan: this.plan, keep, headers: [] }

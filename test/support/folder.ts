@@ -145,10 +145,15 @@ export class FolderUnderTest {
       accounts: () => this.accounts,
       budget: this.budget,
       patienceMs: this.patienceMs,
-      store: new MessageStore({ store, prefix: 'p', limits: defaultParseLimits, keepRaw: rule.keepRaw }),
+      store: new MessageStore({
+        store,
+        prefix: 'p',
+        limits: defaultParseLimits,
+        keepRaw: rule.keepRaw,
+        hasAttachment: rule.select.hasAttachment,
+      }),
       topics: topics as never,
       maxMessageBytes: 50_000_000,
-      hasAttachment: rule.select.hasAttachment,
       now: () => this.now,
     })
     return new FolderReceiver(
