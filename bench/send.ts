@@ -29,7 +29,8 @@ const usage = `npm run bench:send -- [options]
   --only LIST       of posthorn, nodemailer, smtp-source
   --send JSON       section \`send\` of Posthorn's configuration ({})
   --json FILE       the figures of each run
-  --cpu-prof DIR    profiles of Posthorn, for node bench/read-profile.ts`
+  --cpu-prof DIR    profiles of Posthorn, for node bench/read-profile.ts
+  --node FLAGS      of Node, for Posthorn's process, separated by spaces`
 
 const { values } = parseArgs({
   options: {
@@ -41,6 +42,7 @@ const { values } = parseArgs({
     send: { type: 'string', default: '{}' },
     json: { type: 'string' },
     'cpu-prof': { type: 'string' },
+    node: { type: 'string', default: '' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -78,7 +80,8 @@ const bench = (): Promise<void> =>
     }
     const profiles = values['cpu-prof']
     if (profiles !== undefined) await mkdir(profiles, { recursive: true })
-    const nodeArguments = profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', resolve(profiles)]
+    const nodeArguments = values.node.split(' ').filter((flag) => flag !== '')
+    if (profiles !== undefined) nodeArguments.push('--cpu-prof', '--cpu-prof-dir', resolve(profiles))
     const send = JSON.parse(values.send) as object
     const load = { port: smtpPort, count, connections }
     const contenders: Record<string, (round: number) => Promise<Run>> = {

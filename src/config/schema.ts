@@ -131,7 +131,7 @@ const retry = z.strictObject({
 
 const send = z.strictObject({
   concurrency: integer(1, 1000)
-    .prefault(64)
+    .prefault(256)
     .describe('Most deliveries of an account at once in one worker; no more can be repeated after a crash.'),
   retry: retry.prefault({}).describe('When a failed delivery is tried again.'),
   dedupeWindow: duration.prefault('24h').describe('How long a request’s id is remembered.'),

@@ -30,8 +30,8 @@ export interface LaneOptions<T extends LaneJob> {
   now: () => number
 }
 
-/** No more than it takes to be busy until the next fetch: what waits longer is costlier garbage. */
-export const laneLimits = { records: 256, bytes: 8 * 1_048_576 }
+/** `waiting`: no more than it takes to be busy until the next fetch, since what waits longer is costlier garbage. */
+export const laneLimits = { records: 256, waiting: 128, bytes: 8 * 1_048_576 }
 /** Of one slow lane, at least. */
 const leastShare = { records: 16, bytes: 512 * 1024 }
 /** A job that waits longer than this waits in a slow lane. */
@@ -39,6 +39,8 @@ export const patienceMs = 5_000
 
 interface Load {
   records: number
+  /** Of these, not started. */
+  waiting: number
   bytes: number
 }
 
@@ -61,7 +63,7 @@ export class AccountLanes<T extends LaneJob> {
   readonly #options: LaneOptions<T>
   readonly #lanes = new Map<string, Lane<T>>()
   /** Of all lanes that are not slow. */
-  readonly #load: Load = { records: 0, bytes: 0 }
+  readonly #load: Load = { records: 0, waiting: 0, bytes: 0 }
   #isHeld = false
 
   constructor(options: LaneOptions<T>) {
@@ -70,7 +72,8 @@ export class AccountLanes<T extends LaneJob> {
 
   /** 1 and more: nothing should be taken for these lanes now. */
   get fullness(): number {
-    return Math.max(this.#load.records / this.#options.records, this.#load.bytes / laneLimits.bytes)
+    const { records, waiting, bytes } = this.#load
+    return Math.max(records / this.#options.records, waiting / laneLimits.waiting, bytes / laneLimits.bytes)
   }
 
   /** @returns false when the lane can't take it now */
@@ -79,6 +82,7 @@ export class AccountLanes<T extends LaneJob> {
     if (lane.isSlow && this.#isFull(lane)) return false
     if (lane.load.records === 0) lane.movedAt = this.#options.now()
     this.#count(lane, job, 1)
+    this.#countWaiting(lane, 1)
     lane.queue.push(job.key, { job, since: this.#options.now() })
     return true
   }
@@ -94,7 +98,10 @@ export class AccountLanes<T extends LaneJob> {
       if (!lane.isSlow) continue
       const taken = lane.queue.takeBack(
         () => !this.#isFull(lane),
-        ({ job }) => this.#count(lane, job, -1),
+        ({ job }) => {
+          this.#count(lane, job, -1)
+          this.#countWaiting(lane, -1)
+        },
       )
       givenBack.push(...taken.map(({ job }) => job))
     }
@@ -120,7 +127,7 @@ export class AccountLanes<T extends LaneJob> {
     const existing = this.#lanes.get(account)
     if (existing !== undefined) return existing
     const queue = new KeyedQueue<Queued<T>>(this.#options.slotsOf(account), (queued) => this.#run(lane, queued))
-    const lane: Lane<T> = { queue, load: { records: 0, bytes: 0 }, isSlow: false, movedAt: 0, waitedMs: 0 }
+    const lane: Lane<T> = { queue, load: { records: 0, waiting: 0, bytes: 0 }, isSlow: false, movedAt: 0, waitedMs: 0 }
     if (this.#isHeld) queue.hold()
     this.#lanes.set(account, lane)
     return lane
@@ -129,6 +136,7 @@ export class AccountLanes<T extends LaneJob> {
   async #run(lane: Lane<T>, { job, since }: Queued<T>): Promise<void> {
     lane.movedAt = this.#options.now()
     lane.waitedMs = lane.movedAt - since
+    this.#countWaiting(lane, -1)
     await this.#options.run(job)
     lane.movedAt = this.#options.now()
     this.#count(lane, job, -1)
@@ -151,7 +159,13 @@ export class AccountLanes<T extends LaneJob> {
     lane.isSlow = isSlow
     const sign = isSlow ? -1 : 1
     this.#load.records += sign * lane.load.records
+    this.#load.waiting += sign * lane.load.waiting
     this.#load.bytes += sign * lane.load.bytes
+  }
+
+  #countWaiting(lane: Lane<T>, sign: 1 | -1): void {
+    lane.load.waiting += sign
+    if (!lane.isSlow) this.#load.waiting += sign
   }
 
   #count(lane: Lane<T>, { bytes }: T, sign: 1 | -1): void {

@@ -32,6 +32,9 @@ export interface SendOwners {
   stop: () => Promise<void>
 }
 
+/** A transaction waits for no more than this part of what may be in flight: the rest keeps the connections busy. */
+const gatherShare = 8
+
 /** Longer than a server needs that works, and well within the 20 s after which the process must have gone. */
 const stopGraceMs = 8_000
 
@@ -79,6 +82,7 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
           partitions.delete(partition)
           if (underWay > 0) emit({ type: 'DeliveriesAbandoned', partition: context.partition, deliveries: underWay })
         },
+        gather: Math.ceil(concurrency / gatherShare),
         log: new RequestLog({
           stateTopic: sendStateTopic(topics),
           partition: context.partition,

@@ -53,6 +53,8 @@ export interface SendPartitionOptions extends Pick<LaneOptions<LaneJob>, 'accoun
   replaceTooLarge: BatcherOptions['replaceTooLarge']
   /** @param underWay deliveries that were begun and whose outcome will not be recorded here */
   onReleased: (underWay: number) => void
+  /** As many settlements are worth a transaction. */
+  gather: number
 }
 
 interface QueuedJob extends SendJob, LaneJob {}
@@ -60,6 +62,8 @@ interface QueuedJob extends SendJob, LaneJob {}
 const decodeRetryMs = 1_000
 const leasePollMs = 200
 const relieveEveryMs = 1_000
+/** Under load a transaction starts so long after the one before, or sooner when enough has gathered. */
+const gatherIntervalMs = 25
 const longestTimerMs = 2 ** 31 - 1
 
 export class SendPartition implements PartitionOwner {
@@ -74,6 +78,8 @@ export class SendPartition implements PartitionOwner {
   readonly #batcher: SettlementBatcher
   #taking: Promise<void> = Promise.resolve()
   #relieving: NodeJS.Timeout | null = null
+  /** Records that are being settled. */
+  #underWay = 0
   #isReleased = false
 
   constructor(context: PartitionContext, flow: SendFlow, options: SendPartitionOptions) {
@@ -96,6 +102,7 @@ export class SendPartition implements PartitionOwner {
       trackers: this.#trackers,
       replaceTooLarge: options.replaceTooLarge,
       onFailed: (error) => this.#onCommitFailed(error),
+      gather: { settlements: options.gather, intervalMs: gatherIntervalMs, underWay: () => this.#underWay },
     })
   }
 
@@ -210,7 +217,10 @@ export class SendPartition implements PartitionOwner {
 
   /** Commits what was decided about a record before it came to its lane, or after it was sent away from there. */
   async #settleUntried(record: ConsumedRecord, settlement: Settlement): Promise<void> {
-    if (await this.#commit(settlement)) this.#intake.count(record.topic, sizeOf(record), -1)
+    this.#underWay += 1
+    const isCommitted = await this.#commit(settlement)
+    this.#underWay -= 1
+    if (isCommitted) this.#intake.count(record.topic, sizeOf(record), -1)
   }
 
   /** One delivery at a time for each request id, so that a second one meets the answer of the first. */
@@ -227,12 +237,14 @@ export class SendPartition implements PartitionOwner {
     // the group has confirmed it.
     while (!this.#isReleased && !this.#context.isLeaseFresh()) await delay(leasePollMs)
     if (this.#isReleased) return
+    this.#underWay += 1
     const writeAhead = (settlement: Settlement) => this.#batcher.add(settlement)
     const settlement = await this.#flow
       .settle(job, this.#options.log, writeAhead)
       // What nobody foresaw about one record must not end the process, again and again, and with it everybody's mail.
       .catch((cause: unknown) => this.#flow.reject(job.record, toPosthornError(cause, 'reply')))
     if (settlement !== null) await this.#commit(settlement)
+    this.#underWay -= 1
   }
 
   /** @returns false when it can't be committed any more: the batcher has said so, and the partition is being given up */

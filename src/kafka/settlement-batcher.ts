@@ -1,8 +1,10 @@
 /**
- * Turns settlements into as few transactions as possible without making any wait: whatever has gathered while one
- * transaction was under way goes into the next. Each settlement is committed once, with its offset, or not at all.
+ * Turns settlements into few transactions. Whatever has gathered while one transaction was under way goes into the next;
+ * where `gather` says so, the next one also waits a little for more, since what a transaction costs, here and in the
+ * broker, hardly depends on how much is in it. A settlement that comes after a quiet time, and one after which none can
+ * come, waits for nothing. Each is committed once, with its offset, or not at all.
  *
- * States: idle ⇄ committing → failed. Once failed (fenced, stopped) nothing is committed any more.
+ * States: idle → gathering ⇄ committing → idle | failed. Once failed (fenced, stopped) nothing is committed any more.
  */
 import { isPosthornError, toPosthornError, type PosthornError } from '../errors.ts'
 import type { OffsetTracker } from './offset-tracker.ts'
@@ -24,6 +26,15 @@ interface Pending extends Settlement {
 
 const maxRecordsInTransaction = 500
 
+export interface Gather {
+  /** So many are enough. */
+  settlements: number
+  /** Time from the start of one transaction to the start of the next, at most, milliseconds. */
+  intervalMs: number
+  /** Jobs whose settlement is not committed yet: when all of them have theirs, there is nothing to wait for. */
+  underWay: () => number
+}
+
 export interface BatcherOptions {
   ledger: Ledger
   /** One for each input topic, the anchor's first. */
@@ -31,12 +42,18 @@ export interface BatcherOptions {
   /** What to write instead of a record that is larger than the broker takes. */
   replaceTooLarge: (record: OutgoingRecord, error: PosthornError) => OutgoingRecord
   onFailed: (error: PosthornError) => void
+  /** Absent: a transaction waits only for the one before. */
+  gather?: Gather
 }
 
 export class SettlementBatcher {
   readonly #options: BatcherOptions
   #pending: Pending[] = []
   #isRunning = false
+  /** Of the last transaction, by `performance.now()`. */
+  #startedAt = Number.NEGATIVE_INFINITY
+  /** Ends the gathering. */
+  #ripe: (() => void) | null = null
   #failure: PosthornError | null = null
 
   constructor(options: BatcherOptions) {
@@ -54,6 +71,7 @@ export class SettlementBatcher {
     return new Promise((resolve, reject) => {
       this.#pending.push({ ...settlement, resolve, reject })
       if (!this.#isRunning) void this.#run()
+      else if (this.#ripe !== null && this.#isEnough()) this.#ripe()
     })
   }
 
@@ -61,8 +79,31 @@ export class SettlementBatcher {
     this.#isRunning = true
     // Lets everything that settles in this turn of the event loop share the transaction.
     await new Promise(setImmediate)
-    while (this.#pending.length > 0) await this.#commit(this.#takeBatch())
+    while (this.#pending.length > 0) {
+      await this.#gather()
+      this.#startedAt = performance.now()
+      await this.#commit(this.#takeBatch())
+    }
     this.#isRunning = false
+  }
+
+  async #gather(): Promise<void> {
+    const waitMs = this.#startedAt + (this.#options.gather?.intervalMs ?? 0) - performance.now()
+    if (waitMs <= 0 || this.#isEnough()) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs)
+      this.#ripe = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#ripe = null
+  }
+
+  #isEnough(): boolean {
+    const { gather } = this.#options
+    const { length } = this.#pending
+    return gather === undefined || length >= gather.settlements || length >= gather.underWay()
   }
 
   #takeBatch(): Pending[] {

@@ -78,7 +78,7 @@ describe('compileConfig', () => {
     assert.equal(config.http, null)
     assert.equal(config.kafka.tls, null)
     assert.equal(config.kafka.group, 'posthorn')
-    assert.equal(config.send.concurrency, 64)
+    assert.equal(config.send.concurrency, 256)
     assert.equal(config.avro.encoding, 'single-object')
     assert.deepEqual(Object.keys(config.accounts), [])
   })

@@ -56,6 +56,7 @@ const start = (
       log: new RequestLog({ stateTopic: 'state', partition: 0, windowMs: 1, maxIds: 1, now }),
       replaceTooLarge: (one) => one,
       onReleased,
+      gather: 1,
     },
   )
   t.after(() => partition.release())

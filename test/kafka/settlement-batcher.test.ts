@@ -5,7 +5,7 @@ import { isPosthornError, PosthornError } from '../../src/errors.ts'
 import { OffsetTracker } from '../../src/kafka/offset-tracker.ts'
 import type { Ledger, Positions } from '../../src/kafka/partition-ledger.ts'
 import type { OutgoingRecord } from '../../src/kafka/records.ts'
-import { SettlementBatcher, type Settlement } from '../../src/kafka/settlement-batcher.ts'
+import { SettlementBatcher, type Gather, type Settlement } from '../../src/kafka/settlement-batcher.ts'
 
 /** Commits when told to, with the outcome that it is told. */
 class FakeLedger implements Ledger {
@@ -17,6 +17,11 @@ class FakeLedger implements Ledger {
     assert.equal(this.#waiting.length, 0, 'one transaction at a time')
     this.commits.push({ values: records.map(({ value }) => String(value)), positions })
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  /** Resolves when so many have begun. */
+  async begun(count: number): Promise<void> {
+    while (this.commits.length < count) await new Promise(setImmediate)
   }
 
   /** Ends the transaction that is under way, when there is one. */
@@ -31,7 +36,7 @@ class FakeLedger implements Ledger {
   }
 }
 
-const setUp = (accepted = 10) => {
+const setUp = (accepted = 10, gather?: Gather) => {
   const ledger = new FakeLedger()
   const tracker = new OffsetTracker({ offset: 0, settled: [] })
   for (let offset = 0; offset < accepted; offset += 1) tracker.accept(offset)
@@ -41,6 +46,7 @@ const setUp = (accepted = 10) => {
     trackers: new Map([['in', tracker]]),
     replaceTooLarge: (record) => ({ ...record, value: Buffer.from(`small ${String(record.key)}`) }),
     onFailed: (error) => failures.push(error),
+    ...(gather === undefined ? {} : { gather }),
   })
   return { ledger, tracker, batcher, failures }
 }
@@ -73,6 +79,47 @@ describe('SettlementBatcher', () => {
     )
     assert.deepEqual(positionOf(ledger.commits[0]?.positions), { offset: 2, settled: [] })
     assert.deepEqual(positionOf(ledger.commits[1]?.positions), { offset: 3, settled: [[4, 4]] })
+  })
+
+  describe('gathering', () => {
+    const valuesOf = ({ commits }: FakeLedger) => commits.map(({ values }) => values)
+    /** Ends a first transaction; the next one may wait for long. */
+    const afterOne = async (gather: Gather) => {
+      const { ledger, batcher } = setUp(10, gather)
+      const first = batcher.add(settlement(0))
+      await ledger.end()
+      await first
+      return { ledger, batcher }
+    }
+    const minute = 60_000
+
+    it('makes the first one after a quiet time wait for nothing, and the next until there are enough', async () => {
+      const { ledger, batcher } = await afterOne({ settlements: 2, intervalMs: minute, underWay: () => 9 })
+      const next = [batcher.add(settlement(1))]
+      for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
+      assert.deepEqual(valuesOf(ledger), [['r0']])
+      next.push(batcher.add(settlement(2)))
+      await ledger.end()
+      await Promise.all(next)
+      assert.deepEqual(valuesOf(ledger), [['r0'], ['r1', 'r2']])
+    })
+
+    it('does not wait when everything that is under way is there', async () => {
+      const { ledger, batcher } = await afterOne({ settlements: 8, intervalMs: minute, underWay: () => 1 })
+      const next = batcher.add(settlement(1))
+      await ledger.end()
+      await next
+      assert.deepEqual(valuesOf(ledger), [['r0'], ['r1']])
+    })
+
+    it('waits no longer than the interval', async () => {
+      const { ledger, batcher } = await afterOne({ settlements: 8, intervalMs: 20, underWay: () => 9 })
+      const next = batcher.add(settlement(1))
+      await ledger.begun(2)
+      await ledger.end()
+      await next
+      assert.deepEqual(valuesOf(ledger), [['r0'], ['r1']])
+    })
   })
 
   it('tells nobody that a settlement is committed before it is', async () => {
