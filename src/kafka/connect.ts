@@ -14,6 +14,7 @@ import { PosthornError } from '../errors.ts'
 import { tlsOptions } from '../tls-options.ts'
 import { compressionTypes, registerCodecs } from './compression/codecs.ts'
 import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
+import { encodeRecordsOnce } from './encode-records.ts'
 import { hideAbortedRecords } from './hide-aborted-records.ts'
 import { oauthBearer, type BearerTokens } from './oauth-bearer.ts'
 import { quietRequestQueue } from './quiet-request-queue.ts'
@@ -87,6 +88,7 @@ class PosthornKafka extends Kafka {
 export const createKafka = ({ brokers, tls, sasl, compression }: KafkaEndpoint, options: ConnectOptions): Kafka => {
   registerCodecs()
   quietRequestQueue()
+  encodeRecordsOnce()
   hideAbortedRecords()
   const config = {
     brokers: [...brokers],
