@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AccountConfig } from '../config/config.ts'
 import { isPosthornError, PosthornError } from '../errors.ts'
 import type { Mailbox } from '../mail/mailbox.ts'
+import { findByMessageId } from '../producers/select-messages.ts'
 import { LingeringMailbox } from './lingering-mailbox.ts'
 
 export interface SentMailOptions {
@@ -66,6 +67,6 @@ export class SentMail {
       if (isPosthornError(error) && error.code === 'IMAP_FOLDER_MISSING') return false
       throw error
     }
-    return (await mailbox.searchUids({ messageId }, 1)).length > 0
+    return (await findByMessageId(mailbox, messageId)).length > 0
   }
 }

@@ -58,6 +58,7 @@ export class LoginTokens implements AccountTokens {
   /** The last failure, and until when it is the answer. */
   #failure: { error: PosthornError; until: number } | null = null
   #paused: PosthornError | null = null
+  #isReplaced = false
   readonly #endWatch: () => void
 
   constructor(options: LoginTokensOptions) {
@@ -84,6 +85,13 @@ export class LoginTokens implements AccountTokens {
     await this.#options.topic.ready()
     const { tokens } = this.#state
     if (tokens !== null && this.#options.now() - tokens.refreshedAt > dayMs) await this.get()
+  }
+
+  /** The account is configured otherwise, or gone: nobody needs to log in by this any more. */
+  replaced(): Promise<void> {
+    this.#isReplaced = true
+    if (this.#paused !== null) this.#options.onResumed()
+    return this.close()
   }
 
   /** Waits for a refresh that is under way: what the provider has answered must be stored. */
@@ -178,14 +186,14 @@ export class LoginTokens implements AccountTokens {
     const before = this.#paused
     if (reason === null) {
       this.#paused = null
-      if (before !== null) onResumed()
+      if (before !== null && !this.#isReplaced) onResumed()
     } else if (before?.message !== reason) {
       this.#paused = new PosthornError('OAUTH_LOGIN_REQUIRED', reason, {
         stage: 'authenticate',
         retryable: true,
         action: loginAgain(loginCommand),
       })
-      onPaused(this.#paused)
+      if (!this.#isReplaced) onPaused(this.#paused)
     }
     return this.#paused
   }

@@ -82,7 +82,7 @@ export class OAuthTokens {
     for (const [client, login] of this.#logins) {
       if (used.has(client)) continue
       this.#logins.delete(client)
-      void login.close()
+      void login.replaced()
     }
   }
 

@@ -1,8 +1,11 @@
 /** One account's trouble, and a worker that has to stop in the middle of it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ofRequest, startSending } from '../support/sending.ts'
 import { startScriptServer, usualExtensions } from '../support/smtp-script-server.ts'
+
+const stallMs = 21_000
 
 const other = (port: number) => ({
   other: { smtp: { host: '127.0.0.1', port, security: 'none', from: 'other@example.com' } },
@@ -86,21 +89,31 @@ void describe('sending in trouble', { concurrency: 3 }, () => {
     )
   })
 
-  void test('a stall that is longer than the session timeout costs no rebalance', async (t) => {
+  void test('a server that stalls for several session timeouts costs no rebalance, also while nothing more is taken', async (t) => {
+    const count = 600
     const sending = await startSending(t, {
-      script: ({ step, line }) => (step === 'RCPT' && line.includes('slow') ? { stall: true } : undefined),
-      smtp: { connections: 2 },
+      script: ({ step, nth, connection }) =>
+        step === 'END' && nth === 1 && connection === 1 ? { stall: true } : undefined,
+      smtp: { connections: 1 },
     })
+    assert.ok(stallMs > 3 * sending.config.kafka.sessionTimeoutMs)
+    // All in one partition: more than it takes in advance.
+    const place = { key: null, partition: 0 }
+    const records = Array.from({ length: count }, (_, index) =>
+      sending.record({ id: `r-${index}` }, { ...place, key: `r-${index}` }),
+    )
+    await sending.cluster.send(await Promise.all(records))
     const worker = await sending.startWorker()
-    await sending.send({ id: 'slow', to: ['slow@example.com'] })
-    await sending.server.reached('RCPT')
-    const stalledAt = performance.now()
-    // Mails of others, one a second, for longer than the session timeout of 6 s.
-    for (let index = 0; performance.now() - stalledAt < 9_000; index += 1) {
-      await sending.send({ id: `n-${index}` })
-      await sending.results(index + 1)
-    }
+    await sending.server.reached('END')
+    await delay(stallMs)
+    for (const socket of sending.server.sockets) socket.end('250 2.0.0 Ok: queued\r\n')
+    const results = await sending.delivered(count)
     assert.equal(worker.log.filter(({ event }) => event === 'GroupJoined').length, 1)
-    await worker.kill()
+    assert.deepEqual(
+      worker.log.filter(({ event }) => event === 'KafkaTrouble'),
+      [],
+    )
+    assert.deepEqual([results.length, sending.server.count('DATA')], [count, count], 'each was sent once')
+    assert.equal(await worker.stop(), 0)
   })
 })

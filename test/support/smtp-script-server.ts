@@ -1,6 +1,6 @@
 /**
  * An SMTP server that does exactly what a test says: at any step it gives any reply, drops the connection, or falls
- * silent. What it does not say goes as RFC 5321 wants it.
+ * silent. What it does not say goes as RFC 5321 wants it. `noDelay`: a reply waits for no acknowledgement of another.
  */
 import { EventEmitter, once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
@@ -97,7 +97,7 @@ export class ScriptServer extends EventEmitter {
 
 export const startScriptServer = async (t: TestContext, options: ScriptServerOptions = {}): Promise<ScriptServer> => {
   const server = new ScriptServer(options)
-  const listener = createServer((socket) => {
+  const listener = createServer({ noDelay: true }, (socket) => {
     server.connections += 1
     server.sockets.add(socket)
     socket.on('error', () => undefined)
