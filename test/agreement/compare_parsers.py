@@ -15,11 +15,10 @@ import json
 import pathlib
 import sys
 
-from other_parsers import blanks, body, disposition, ids, no_brackets, readings
+from other_parsers import PEOPLE, blanks, body, disposition, ids, no_brackets, readings
 
-PEOPLE = ["from", "sender", "replyTo", "to", "cc", "bcc"]
 FIELDS = [
-    "subject", *PEOPLE, "date", "messageId", "inReplyTo", "references", "contentType", "headers", "text", "html",
+    "subject", *PEOPLE.values(), "date", "messageId", "inReplyTo", "references", "contentType", "headers", "text", "html",
     "fileNames", "contentTypes", "contentIds", "dispositions", "contents",
 ]
 
@@ -30,7 +29,7 @@ def each(form):
 
 # How what comes in from JavaScript is brought into the form of `other_parsers.py`.
 FORMS = {
-    **{field: each(lambda one: [blanks(one[0]), one[1]]) for field in PEOPLE},
+    **{field: each(lambda one: [blanks(one[0]), one[1]]) for field in PEOPLE.values()},
     "subject": blanks, "messageId": no_brackets, "inReplyTo": ids, "references": ids,
     "text": body, "html": body,
     "fileNames": each(blanks), "contentIds": each(no_brackets), "dispositions": each(disposition),
@@ -40,7 +39,7 @@ FORMS = {
 def posthorn(golden):
     files = golden["attachments"]
     return {
-        **{field: [[blanks(one["name"]), one["address"]] for one in golden[field]] for field in PEOPLE},
+        **{field: [[blanks(one["name"]), one["address"]] for one in golden[field]] for field in PEOPLE.values()},
         "subject": blanks(golden["subject"]),
         "date": golden["date"],
         "messageId": no_brackets(golden["messageId"]),

@@ -15,6 +15,8 @@ from email.header import decode_header, make_header
 
 import fast_mail_parser
 
+PEOPLE = {"from": "from", "sender": "sender", "to": "to", "cc": "cc", "bcc": "bcc", "reply-to": "replyTo"}
+
 
 def blanks(text):
     return re.sub(r"\s+", " ", text or "").strip()
@@ -56,9 +58,21 @@ def decoded_text(part):
         return content.decode("utf-8", "replace")
 
 
+def decoded(text):
+    return blanks(str(make_header(decode_header(text))))
+
+
 def content_of(part):
     content = part.get_payload(decode=True) or b""
     return [len(content), digest(content)]
+
+
+def people_by_legacy(plain, name):
+    """The other half of the email package: it has no defect with names of several encoded words, and reads UTF-8."""
+    raw_values = [value for key, value in plain.raw_items() if key.lower() == name]
+    values = [value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for value in raw_values]
+    found = email.utils.getaddresses([re.sub(r"\r?\n", "", value) for value in values])
+    return [[decoded(one), address] for one, address in found if address]
 
 
 def python_email(raw):
@@ -66,7 +80,7 @@ def python_email(raw):
     plain = email.message_from_bytes(raw, policy=email.policy.compat32)
     read = {}
 
-    for name, field in {"from": "from", "sender": "sender", "to": "to", "cc": "cc", "bcc": "bcc", "reply-to": "replyTo"}.items():
+    for name, field in PEOPLE.items():
         try:
             found = [one for value in modern.get_all(name, []) for one in getattr(value, "addresses", ())]
             read[field] = [[blanks(one.display_name), one.addr_spec] for one in found if one.addr_spec not in ("", "<>")]
@@ -82,7 +96,7 @@ def python_email(raw):
 
     def file_name(part):
         name = part.get_filename()
-        return blanks(str(make_header(decode_header(name)))) if name else ""
+        return decoded(name) if name else ""
 
     bodies = {"text/plain": [], "text/html": []}
     files = []

@@ -10,7 +10,7 @@ import {
 import { requireValid } from '../../src/mail/compose/validate-request.ts'
 import { sendingRules, sendRequest } from './send-request.ts'
 
-const now = Date.UTC(2026, 10, 24, 3, 4, 5)
+export const now = Date.UTC(2026, 10, 24, 3, 4, 5)
 
 const dependencies = (more: Partial<ComposeDependencies> = {}): ComposeDependencies => {
   let tokens = 0

@@ -31,6 +31,8 @@ const encoder = new MimeNode(false, { ...closed, baseBoundary: 'none' })
 
 /** RFC 5322 2.1.1 recommends 78; nodemailer folds before. */
 const lineLength = 76
+/** Of a parameter. */
+const sectionLength = 60
 const plainText = /^[!-~](?:[ -~]*[!-~])?$/
 const idKeys = new Set(['Message-ID', 'In-Reply-To', 'References'])
 const plainIds = /^<[!-;=?-~]+>(?: <[!-;=?-~]+>)*$/
@@ -66,6 +68,28 @@ export const headerField = (field: RootField): string | null => {
   return encoded.trim() === '' ? null : foldLines(`${key}: ${encoded}`, lineLength)
 }
 
+/** In a quoted string these are read in more than one way: as its end, as an escape or none, as an encoded word. */
+const ambiguousName = /[\\";<>]|=\?/
+
+/** A file name in sections that any reader of RFC 2231 reads in one way: percent-encoded but for letters and digits. */
+const extendedName = (name: string): string => {
+  const sections: string[] = []
+  let section = "utf-8''"
+  // Some readers decode each section by itself: no character is cut in two.
+  for (const char of name) {
+    const encoded = /[A-Za-z0-9._-]/.test(char) ? char : percentEncoded(char)
+    if (section.length + encoded.length > sectionLength) {
+      sections.push(section)
+      section = ''
+    }
+    section += encoded
+  }
+  return [...sections, section].map((text, at) => `;\r\n filename*${at}*=${text}`).join('')
+}
+
+const percentEncoded = (char: string): string =>
+  Array.from(Buffer.from(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+
 /** @returns the fields that speak of a part's content, joined */
 export const partFields = ({ contentType, encoding, fileName, contentId, disposition }: PartFacts): string => {
   if (plainTypes.has(contentType) && fileName === null && contentId === null && disposition === null) {
@@ -74,7 +98,11 @@ export const partFields = ({ contentType, encoding, fileName, contentId, disposi
   const name = fileName === null ? {} : { filename: fileName }
   const node = new MimeNode(contentType, { ...closed, ...name, rootNode: encoder, parentNode: encoder })
   node.setHeader('Content-Transfer-Encoding', encoding)
-  if (disposition !== null) node.setHeader('Content-Disposition', disposition)
+  if (disposition !== null && fileName !== null && ambiguousName.test(fileName)) {
+    node.setHeader('Content-Disposition', { prepared: true, value: `${disposition}${extendedName(fileName)}` })
+  } else if (disposition !== null) {
+    node.setHeader('Content-Disposition', disposition)
+  }
   if (contentId !== null) node.setHeader('Content-ID', `<${contentId}>`)
   return node.buildHeaders()
 }

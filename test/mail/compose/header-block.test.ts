@@ -99,4 +99,18 @@ void describe('the fields of a part', () => {
     assert.match(fields, /^Content-ID: <a@b>/m)
     assert.doesNotMatch(fields, /MIME-Version|Date|Message-ID/, 'of the whole mail')
   })
+
+  void test('name a file that a quoted string would leave in doubt in sections, none of which cuts a character', () => {
+    const fileName = `C:\\"${'漢'.repeat(20)}";.txt`
+    const fields = partFields({
+      contentType: 'a/b',
+      encoding: 'base64',
+      fileName,
+      contentId: null,
+      disposition: 'inline',
+    })
+    const sections = Array.from(fields.matchAll(/^ filename\*(\d)\*=(.*?);?$/gm), ([, , text = '']) => text)
+    assert.ok(sections.length > 2 && sections.every((text) => text.length <= 60), fields)
+    assert.equal(sections.map(decodeURIComponent).join(''), `utf-8''${fileName}`)
+  })
 })
