@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
 import { InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
 import { toPosthornError } from '../errors.ts'
@@ -11,6 +12,12 @@ import { formatError } from './report-error.ts'
 interface RunOptions {
   roles: Role[]
 }
+
+/**
+ * What a mail leaves behind is garbage within a second. V8 would let it pile up to several times what lives before it looks
+ * at the old generation again; a worker's memory is worth more than the few hundredths of its time that looking costs.
+ */
+const heapGrowingPercent = 50
 
 const allRoles: readonly Role[] = ['send', 'receive']
 /** Below the 20 s within which the process has promised to be gone. */
@@ -41,6 +48,7 @@ export const registerRun: Register = (program, context) => {
     )
     .action(async ({ roles }: RunOptions) => {
       const { stderr, signal, now } = context.io
+      setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`)
       const config = context.config()
       const log = pino({ level: context.options.debug === true ? 'debug' : 'info', base: null }, stderr)
       const emit = logEvents(log)

@@ -3,6 +3,7 @@ import {
   logLevel,
   Partitioners,
   type CompressionTypes,
+  type ICustomPartitioner,
   type Mechanism,
   type Producer,
   type ProducerConfig,
@@ -17,6 +18,7 @@ import { bridgeKafkaLog, type KafkaLog } from './kafka-log.ts'
 import { encodeRecordsOnce } from './encode-records.ts'
 import { hideAbortedRecords } from './hide-aborted-records.ts'
 import { oauthBearer, type BearerTokens } from './oauth-bearer.ts'
+import { partitionFor } from './partition-for.ts'
 import { quietRequestQueue } from './quiet-request-queue.ts'
 import { rememberCoordinators } from './remember-coordinators.ts'
 
@@ -63,6 +65,18 @@ const compressing = <T extends Sender>(sender: T, compression: CompressionTypes)
   sendBatch: (batch) => sender.sendBatch({ compression, ...batch }),
 })
 
+/** The same choice as kafkajs's own, whose hash counts in 64-bit objects. */
+export const createPartitioner: ICustomPartitioner = () => {
+  const withoutKey = Partitioners.DefaultPartitioner()
+  return (choice) => {
+    const { message, partitionMetadata } = choice
+    if (message.partition !== undefined) return message.partition
+    return message.key === null || message.key === undefined
+      ? withoutKey(choice)
+      : partitionFor(message.key, partitionMetadata.length)
+  }
+}
+
 /**
  * Every producer, whoever makes it, hashes keys as the Java client does (kafkajs warns where that is not said) and writes
  * with the codec that is configured.
@@ -76,7 +90,7 @@ class PosthornKafka extends Kafka {
   }
 
   override producer(config: ProducerConfig = {}): Producer {
-    const producer = super.producer({ createPartitioner: Partitioners.DefaultPartitioner, ...config })
+    const producer = super.producer({ createPartitioner, ...config })
     return {
       ...compressing(producer, this.#compression),
       transaction: async () => compressing(await producer.transaction(), this.#compression),

@@ -155,7 +155,10 @@ export class SettlementBatcher {
     }
   }
 
-  /** What is settled once the batch is committed; the trackers learn it only then. */
+  /**
+   * What is settled once the batch is committed; the trackers learn it only then. Of the anchor, which every transaction
+   * needs, and of the topics that the batch is about: the others stay where they are.
+   */
   #positionsAfter(batch: readonly Pending[]): Positions {
     const about = new Map<string, Set<number>>()
     for (const { source } of batch) {
@@ -164,7 +167,9 @@ export class SettlementBatcher {
       about.set(source.topic, offsets.add(source.offset))
     }
     return new Map(
-      [...this.#options.trackers].map(([topic, tracker]) => [topic, tracker.committable(about.get(topic))]),
+      [...this.#options.trackers]
+        .filter(([topic], index) => index === 0 || about.has(topic))
+        .map(([topic, tracker]) => [topic, tracker.committable(about.get(topic))]),
     )
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { Partitioners } from 'kafkajs'
+import { createPartitioner } from '../../src/kafka/connect.ts'
 import { murmur2, partitionFor } from '../../src/kafka/partition-for.ts'
 
 /** Of Apache Kafka's own UtilsTest. */
@@ -36,8 +37,11 @@ describe('partitionFor', () => {
           isr: [1],
         }))
         const message = { key: Buffer.from(bytes), value: null }
-        const chosen = Partitioners.DefaultPartitioner()({ topic: 't', partitionMetadata, message })
+        const choice = { topic: 't', partitionMetadata, message }
+        const chosen = Partitioners.DefaultPartitioner()(choice)
         assert.equal(partitionFor(bytes, count), chosen)
+        assert.equal(createPartitioner()(choice), chosen)
+        assert.equal(createPartitioner()({ ...choice, message: { ...message, partition: 7 } }), 7)
       }),
     )
   })
