@@ -1,6 +1,6 @@
 /**
- * Workers that send are killed at random moments, again and again, while a sink takes their mail; then everything that was
- * published must have come to its end (liveness) as the oracle wants it (`judge-sends.ts`).
+ * Workers that send, or the broker, are killed at random moments, again and again, while a sink takes their mail; then
+ * everything that was published must have come to its end (liveness) as the oracle wants it (`judge-sends.ts`).
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,6 +31,8 @@ export interface CampaignOptions {
   kills: number
   seed: number
   workers: number
+  /** Kills the broker and starts it again. Where it is given, kills are the broker's and no worker dies. */
+  restartBroker?: () => Promise<void>
   onKill?: (kills: number) => void
 }
 
@@ -99,11 +101,15 @@ export const runSendCampaign = async (options: CampaignOptions): Promise<Verdict
     for (let kill = 1; kill <= kills; kill += 1) {
       await before(deliveries.reach(moment(kill)), `kill ${kill} of ${name}`, workers)
       await delay(random() * 50)
-      const worker = Math.floor(random() * workerCount)
-      const life = lives[worker] ?? 0
-      killed.add(`${worker}/${life}`)
-      await workers[worker]?.replace()
-      lives[worker] = life + 1
+      if (options.restartBroker === undefined) {
+        const worker = Math.floor(random() * workerCount)
+        const life = lives[worker] ?? 0
+        killed.add(`${worker}/${life}`)
+        await workers[worker]?.replace()
+        lives[worker] = life + 1
+      } else {
+        await options.restartBroker()
+      }
       options.onKill?.(kill)
     }
     await before(readResults(config, total), `the end of ${name}`, workers)

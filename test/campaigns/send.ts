@@ -1,16 +1,14 @@
 /**
  * `npm run campaign:send -- --kills 200 --requests 20000 --seed 1`: the kill campaign at length, on a Kafka of its own.
- * `--shards` deployments share the work side by side, since each kill costs its group a session timeout.
+ * `--shards` deployments share the work side by side, since each kill costs its group a session timeout. With
+ * `--victim broker --shards 1 --outage 40` it is the broker that is killed, and that stays away for so many seconds.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readCacheSettings } from '../../src/embedded/cache-settings.ts'
-import { fetchJars } from '../../src/embedded/fetch-jars.ts'
-import { findJava } from '../../src/embedded/java.ts'
-import { startKafka } from '../../src/embedded/kafka-server.ts'
 import { Supervisor } from '../../src/embedded/supervisor.ts'
+import { startOwnBroker } from '../support/own-broker.ts'
 import { runSendCampaign } from './send-campaign.ts'
 
 const { values } = parseArgs({
@@ -20,6 +18,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     shards: { type: 'string', default: '4' },
     workers: { type: 'string', default: '2' },
+    victim: { type: 'string', default: 'worker' },
+    outage: { type: 'string', default: '0' },
   },
 })
 const [kills, requests, seed, shards, workers] = [
@@ -33,12 +33,10 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const folder = await mkdtemp(join(tmpdir(), 'posthorn-campaign-'))
 const supervisor = new Supervisor()
-const { signal } = new AbortController()
 try {
-  const cache = readCacheSettings(process.env, homedir())
-  const { path: java } = await findJava({ ...cache, onProgress: say })
-  const jars = await fetchJars(['kafka'], { ...cache, signal, onProgress: () => undefined })
-  const kafka = await startKafka({ supervisor, java, signal, jars: jars.kafka, dataDir: join(folder, 'kafka') })
+  const broker = await startOwnBroker(supervisor, join(folder, 'kafka'), say)
+  const outageMs = Number(values.outage) * 1_000
+  const restartBroker = values.victim === 'broker' ? { restartBroker: () => broker.restart(outageMs) } : {}
   const startedAt = performance.now()
   let done = 0
   const onKill = (): void => {
@@ -51,7 +49,8 @@ try {
       const own = join(folder, String(shard))
       await mkdir(own)
       return runSendCampaign({
-        brokers: kafka.brokers,
+        ...restartBroker,
+        brokers: broker.brokers,
         folder: own,
         name: `shard-${shard}`,
         requests: share(requests, shard),

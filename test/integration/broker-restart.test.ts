@@ -1,19 +1,16 @@
 /** A broker of the test's own, killed in the middle of its work and started again. */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { readCacheSettings } from '../../src/embedded/cache-settings.ts'
-import { fetchJars } from '../../src/embedded/fetch-jars.ts'
-import { findJava } from '../../src/embedded/java.ts'
-import { startKafka } from '../../src/embedded/kafka-server.ts'
 import { Supervisor } from '../../src/embedded/supervisor.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
 import { PartitionLedger } from '../../src/kafka/partition-ledger.ts'
 import { createRecordProducer } from '../../src/kafka/record-producer.ts'
 import { readValues } from '../support/read-values.ts'
 import { createTopic } from '../support/create-topic.ts'
+import { startOwnBroker } from '../support/own-broker.ts'
 
 const count = 60
 
@@ -24,15 +21,10 @@ test('a broker killed and restarted in the middle of commits and sends loses and
     await supervisor.close()
     await rm(dataDir, { recursive: true, force: true })
   })
-  const { signal } = new AbortController()
-  const settings = { ...readCacheSettings(process.env, homedir()), onProgress: () => undefined }
-  const { path: java } = await findJava(settings)
-  const { kafka: jars } = await fetchJars(['kafka'], { ...settings, signal })
-  const options = { supervisor, java, jars, dataDir, signal }
-  const first = await startKafka(options)
+  const broker = await startOwnBroker(supervisor, dataDir)
 
   const kafka = createKafka(
-    { brokers: first.brokers, tls: null, sasl: null },
+    { brokers: broker.brokers, tls: null, sasl: null },
     { clientId: 'test', patience: 'worker', log: () => undefined },
   )
   const admin = kafka.admin()
@@ -59,13 +51,9 @@ test('a broker killed and restarted in the middle of commits and sends loses and
   const record = (topic: string, value: number) => ({ topic, key: 'k', value: Buffer.from(String(value)) })
   await ledger.claim()
 
-  const restart = async (): Promise<void> => {
-    await first.process.kill()
-    await startKafka({ ...options, port: first.port })
-  }
   let restarting = Promise.resolve()
   for (let value = 0; value < count; value += 1) {
-    if (value === count / 2) restarting = restart()
+    if (value === count / 2) restarting = broker.restart(0)
     await Promise.all([
       ledger.commit([record('committed', value)], new Map([['input', { offset: value + 1, settled: [] }]])),
       producer.send([record('sent', value)]),
