@@ -34,11 +34,25 @@ export interface FileOfTnef {
   isObject?: boolean
 }
 
-export const tnefWith = (files: FileOfTnef[]): Buffer => {
+export interface BodyOfTnef {
+  /** In windows-1252, as the old attribute. */
+  text?: string
+  html?: string
+  /** Compressed or not, with its header. */
+  rtf?: Buffer
+}
+
+export const tnefWith = (files: FileOfTnef[], body: BodyOfTnef = {}): Buffer => {
   const parts: Buffer[] = [
     Buffer.from([0x78, 0x9f, 0x3e, 0x22, 1, 0]),
     attribute(1, 0x9007, Buffer.concat([uint32(1252), uint32(0)])),
   ]
+  const { text, html, rtf } = body
+  if (text !== undefined) parts.push(attribute(1, 0x800c, Buffer.from(`${text}\0`, 'latin1')))
+  const ofMessage: Buffer[] = [flag]
+  if (html !== undefined) ofMessage.push(property(0x102, 0x1013, Buffer.from(html)))
+  if (rtf !== undefined) ofMessage.push(property(0x102, 0x1009, rtf))
+  if (ofMessage.length > 1) parts.push(attribute(1, 0x9003, Buffer.concat([uint32(ofMessage.length), ...ofMessage])))
   for (const { title, longName, mimeTag, contentId, content, isObject = false } of files) {
     parts.push(attribute(2, 0x9002, Buffer.alloc(14)))
     parts.push(attribute(2, 0x8010, Buffer.concat([Buffer.from(title, 'latin1'), Buffer.from([0])])))

@@ -33,6 +33,10 @@ export class BodyCollector {
     this.#partHasText = false
   }
 
+  get isEmpty(): boolean {
+    return !this.#hasText
+  }
+
   /** Whether the body was handed over as bytes. */
   get isLarge(): boolean {
     return this.#sink !== null

@@ -51,6 +51,7 @@ export const defectList = [
   'charset: bytes that are not valid in it; replaced',
   'tnef: larger than the bound; its files were not taken out',
   'tnef: damaged; the files that could be read were taken out',
+  'tnef: the body of the message is in it; it was read',
   // reports
   'report: its machine-readable part could not be read',
 ] as const

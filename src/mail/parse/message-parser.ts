@@ -16,7 +16,7 @@ import { inlineProtection, protectionOf } from './protection.ts'
 import { isOriginal, readReport, reportKindOf, type CapturedPart } from './report.ts'
 import { readTopFields } from './top-fields.ts'
 import { TextPart } from './text-part.ts'
-import { expandTnef } from './tnef.ts'
+import { expandTnef, type TnefBody } from './tnef.ts'
 
 /** Where contents go; called in the order of the message, one open at a time but for the two bodies. */
 export interface Outlets {
@@ -52,6 +52,8 @@ export class MessageParser implements SplitterEvents {
   #protection: Protection = 'NONE'
   /** Of the open part, where it is TNEF. */
   #tnef: CapturingSink | null = null
+  /** Of the first TNEF that has one. */
+  #tnefBody: TnefBody | null = null
 
   constructor(limits: ParseLimits, outlets: Outlets) {
     this.#limits = limits
@@ -82,6 +84,7 @@ export class MessageParser implements SplitterEvents {
     }))
     const report = readReport(captured, this.#defects)
     const top = readTopFields(fields, index, this.#limits, this.#defects)
+    this.#useTnefBody()
     const text = this.#text.finish()
     const html = this.#html.finish()
     const largeBodies: BodyKind[] = []
@@ -151,6 +154,7 @@ export class MessageParser implements SplitterEvents {
     }
     const expanded = expandTnef(tnef.captured())
     if (expanded?.damaged === true) this.#defects.add('tnef: damaged; the files that could be read were taken out')
+    if (expanded?.body.text || expanded?.body.html) this.#tnefBody ??= expanded.body
     for (const { fileName, contentType, contentId, content } of expanded?.files ?? []) {
       const sink = this.#outlets.attachment({
         index: this.#attachments++,
@@ -162,6 +166,15 @@ export class MessageParser implements SplitterEvents {
       sink.write(content)
       sink.end()
     }
+  }
+
+  /** Where the mail has no other body. */
+  #useTnefBody(): void {
+    if (this.#tnefBody === null || !this.#text.isEmpty || !this.#html.isEmpty) return
+    const { text, html } = this.#tnefBody
+    this.#text.append((text ?? '').replaceAll('\r\n', '\n'))
+    this.#html.append((html ?? '').replaceAll('\r\n', '\n'))
+    this.#defects.add('tnef: the body of the message is in it; it was read')
   }
 
   endMultipart(closed: boolean): void {

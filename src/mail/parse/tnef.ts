@@ -1,11 +1,14 @@
 /**
- * The files inside a TNEF attachment (MS-OXTNEF), which Outlook sends as winmail.dat. Pure; what it says of the message
- * itself is not read.
+ * The files inside a TNEF attachment (MS-OXTNEF), which Outlook sends as winmail.dat, and the body of the message, which is
+ * there besides the one that the mail has, or instead of it. Pure.
  *
  * A stream of attributes, each with its length; those of level 2 belong to the file that the last `attAttachRendData`
  * began. Newer writers repeat them as MAPI properties in `attAttachment`, which know longer names and types.
  */
-import { findCharset, guessCharset } from './charset.ts'
+import { isUtf8 } from 'node:buffer'
+import { findCharset, guessCharset, utf8 } from './charset.ts'
+import { decompressRtf } from './compressed-rtf.ts'
+import { readRtfBody } from './rtf-body.ts'
 
 export interface TnefFile {
   fileName: string | null
@@ -16,17 +19,35 @@ export interface TnefFile {
   content: Buffer
 }
 
+export interface TnefBody {
+  text: string | null
+  html: string | null
+}
+
 const signature = 0x223e9f78
 const maxFiles = 1000
 const maxProperties = 10_000
 
+const maxRtfBytes = 16 * 1024 * 1024
+
 const attOemCodepage = 0x9007
+const attBody = 0x800c
+const attMapiProps = 0x9003
 const attAttachRendData = 0x9002
 const attAttachData = 0x800f
 const attAttachTitle = 0x8010
 const attAttachment = 0x9005
 
-const propertyIds = { data: 0x3701, shortName: 0x3704, longName: 0x3707, mimeTag: 0x370e, contentId: 0x3712 }
+const propertyIds = {
+  body: 0x1000,
+  rtf: 0x1009,
+  html: 0x1013,
+  data: 0x3701,
+  shortName: 0x3704,
+  longName: 0x3707,
+  mimeTag: 0x370e,
+  contentId: 0x3712,
+}
 
 const typeObject = 0x0d
 const typeString = 0x1e
@@ -130,15 +151,36 @@ interface Draft extends Omit<TnefFile, 'content'> {
   content: Buffer | null
 }
 
-const applyProperties = (draft: Draft, properties: Property[], textOf: (bytes: Buffer) => string): void => {
-  const text = (...ids: number[]): string | null => {
-    for (const wanted of ids) {
-      const found = properties.find(({ id }) => id === wanted)
-      if (found?.type === typeUnicode) return found.value.toString('utf16le').replace(/\0.*$/s, '') || null
-      if (found?.type === typeString) return textOf(untilNul(found.value)) || null
-    }
-    return null
+type TextOf = (bytes: Buffer) => string
+
+/** The first of the properties `ids` that is text. */
+const textProperty = (properties: Property[], textOf: TextOf, ...ids: number[]): string | null => {
+  for (const wanted of ids) {
+    const found = properties.find(({ id }) => id === wanted)
+    if (found?.type === typeUnicode) return found.value.toString('utf16le').replace(/\0.*$/s, '') || null
+    if (found?.type === typeString) return textOf(untilNul(found.value)) || null
   }
+  return null
+}
+
+/** The properties of the message itself; RTF counts where they hold nothing else. */
+const bodyOf = (data: Buffer, textOf: TextOf): TnefBody => {
+  const properties = readProperties(data)
+  const binary = (wanted: number): Buffer | null =>
+    properties.find(({ id, type }) => id === wanted && type === typeBinary)?.value ?? null
+  const text = textProperty(properties, textOf, propertyIds.body)
+  const page = binary(propertyIds.html)
+  // Bytes in a code page of their own, mostly UTF-8.
+  const html =
+    page === null ? textProperty(properties, textOf, propertyIds.html) : isUtf8(page) ? utf8.decode(page) : textOf(page)
+  const rtf = binary(propertyIds.rtf)
+  if (text !== null || html !== null || rtf === null) return { text, html }
+  const read = readRtfBody(decompressRtf(rtf, maxRtfBytes) ?? Buffer.alloc(0))
+  return { text: read?.kind === 'text' ? read.body : null, html: read?.kind === 'html' ? read.body : null }
+}
+
+const applyProperties = (draft: Draft, properties: Property[], textOf: TextOf): void => {
+  const text = (...ids: number[]): string | null => textProperty(properties, textOf, ...ids)
   draft.fileName = text(propertyIds.longName, propertyIds.shortName)
   draft.contentType = text(propertyIds.mimeTag)
   draft.contentId = text(propertyIds.contentId)
@@ -157,16 +199,28 @@ const applyProperties = (draft: Draft, properties: Property[], textOf: (bytes: B
 const isTnef = (bytes: Buffer): boolean => bytes.length >= 6 && bytes.readUInt32LE() === signature
 
 /** @returns null for what is no TNEF; `damaged` where its end could not be read */
-export const expandTnef = (bytes: Buffer): { files: TnefFile[]; damaged: boolean } | null => {
+export const expandTnef = (bytes: Buffer): { files: TnefFile[]; body: TnefBody; damaged: boolean } | null => {
   if (!isTnef(bytes)) return null
   const reader = new Reader(bytes)
   reader.take(6)
   const drafts: Draft[] = []
+  const body: TnefBody = { text: null, html: null }
   let codePage = ''
   let damaged = false
-  const textOf = (text: Buffer): string => {
+  const textOf: TextOf = (text) => {
     const charset = findCharset(codePage)
     return (charset === null || charset === 'undeclared' ? guessCharset(text) : charset).decode(text)
+  }
+  /** What is odd in them costs no file that comes behind. */
+  const readBody = (data: Buffer): void => {
+    try {
+      const { text, html } = bodyOf(data, textOf)
+      body.text ??= text
+      body.html ??= html
+    } catch (error) {
+      if (!(error instanceof Damaged)) throw error
+      damaged = true
+    }
   }
   try {
     while (reader.left > 0) {
@@ -175,6 +229,8 @@ export const expandTnef = (bytes: Buffer): { files: TnefFile[]; damaged: boolean
       const data = reader.take(reader.uint32())
       reader.take(2)
       if (id === attOemCodepage && data.length >= 4) codePage = `cp${data.readUInt32LE()}`
+      if (id === attBody) body.text = textOf(untilNul(data)) || null
+      if (id === attMapiProps) readBody(data)
       if (level !== 2) continue
       if (id === attAttachRendData) {
         if (drafts.length >= maxFiles) throw new Damaged()
@@ -193,5 +249,5 @@ export const expandTnef = (bytes: Buffer): { files: TnefFile[]; damaged: boolean
   const files = drafts.flatMap(({ title, fileName, content, ...rest }) =>
     content === null ? [] : [{ ...rest, fileName: fileName ?? title, content }],
   )
-  return { files, damaged }
+  return { files, body, damaged }
 }

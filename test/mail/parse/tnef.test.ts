@@ -42,6 +42,7 @@ describe('expandTnef', () => {
   it('takes out each file with the longest name it has, and its content to the byte', () => {
     assert.deepEqual(expandTnef(tnefWith(files)), {
       damaged: false,
+      body: { text: null, html: null },
       files: [
         { fileName: 'Grüße.txt', contentType: null, contentId: null, content: Buffer.from('one') },
         {
