@@ -17,7 +17,6 @@
  *   the final dot of a big mail is handed over only when all before it was taken.
  */
 import type { Socket } from 'node:net'
-
 import { isPosthornError, PosthornError, toPosthornError, type Stage } from '../../errors.ts'
 import type { DeliveryOutcome } from '../smtp-outcome.ts'
 import { classifyTransaction, endsSession, unsent } from './classify-transaction.ts'
@@ -154,8 +153,9 @@ export class SmtpSession {
   #onData(chunk: Buffer): void {
     if (this.#closed) return
     try {
-      for (const reply of this.#reader.push(chunk)) {
-        this.#onReply(reply)
+      const replies = this.#reader.push(chunk)
+      for (const [at, reply] of replies.entries()) {
+        this.#onReply(reply, at < replies.length - 1)
         if (this.#closed) return
       }
     } catch (error) {
@@ -163,11 +163,11 @@ export class SmtpSession {
     }
   }
 
-  #onReply(reply: SmtpReply): void {
+  #onReply(reply: SmtpReply, isFollowed: boolean): void {
     const head = this.#running[0]
     // RFC 5321 3.8: a server that gives up an idle connection says 421.
     if (head === undefined) return this.#end(connectionLost(this.link.server, quoteReply(reply), 'connect'))
-    const step = head.transaction.receive(reply)
+    const step = head.transaction.receive(reply, isFollowed)
     switch (step.do) {
       case 'wait':
         return this.#arm()

@@ -9,7 +9,8 @@
  * - `envelope`: RSET where the connection is left over from a transaction that was given up, MAIL, RCPT for each
  *   recipient, DATA. With PIPELINING (RFC 2920) all of them travel at once, else one after the other.
  * - `content`: the server waits for the mail. Begins only when a recipient was accepted; where none was, an unsuspecting
- *   354 is answered with an empty mail (RFC 2920 3.1), which goes to nobody.
+ *   354 is answered with an empty mail (RFC 2920 3.1), which goes to nobody. What the server says in one piece with its 354
+ *   can't be about a mail that it has not seen.
  * - `ended`: `dotWritten` was called. It is called before the bytes are handed over, never after, so that outside of
  *   this phase the dot was certainly not written. Only here is an outcome unknown when the connection goes.
  * - `settled`: `facts` are complete; the classifier reads them.
@@ -108,13 +109,14 @@ export class SmtpTransaction {
     this.phase = 'settled'
   }
 
-  receive(reply: SmtpReply): TransactionStep {
-    const step = this.#receive(reply)
+  /** @param isFollowed another reply came in the same piece */
+  receive(reply: SmtpReply, isFollowed: boolean): TransactionStep {
+    const step = this.#receive(reply, isFollowed)
     if (step.do === 'settle') this.phase = 'settled'
     return step
   }
 
-  #receive(reply: SmtpReply): TransactionStep {
+  #receive(reply: SmtpReply, isFollowed: boolean): TransactionStep {
     const { facts } = this
     const awaited = this.#awaited.shift()
     const expected =
@@ -136,7 +138,7 @@ export class SmtpTransaction {
         return this.#pipelining ? wait : this.#nextRecipient()
       case 'DATA':
         facts.data = reply
-        return this.#answeredData(reply)
+        return this.#answeredData(reply, isFollowed)
       case 'END':
         if (!this.#emptied) facts.end = reply
         return { do: 'settle', reset: this.#emptied, closing: reply.code === 421 }
@@ -161,10 +163,14 @@ export class SmtpTransaction {
     return { do: 'write', text: 'DATA\r\n' }
   }
 
-  #answeredData(reply: SmtpReply): TransactionStep {
+  #answeredData(reply: SmtpReply, isFollowed: boolean): TransactionStep {
     if (reply.code === 421) return { do: 'settle', reset: false, closing: true }
     if (reply.code !== 354) return { do: 'settle', reset: isPositive(this.facts.mail), closing: false }
+    // Where MAIL was refused and RCPT was not, the empty mail would go to somebody.
+    if (!isPositive(this.facts.mail) && this.facts.rcpt.some(isPositive))
+      return { do: 'settle', reset: false, closing: true }
     if (this.#someoneAccepted) {
+      if (isFollowed) return this.#breakOff('a mail that was not sent yet')
       this.phase = 'content'
       return { do: 'send-content' }
     }
@@ -178,8 +184,11 @@ export class SmtpTransaction {
   }
 
   #unexpected(reply: SmtpReply, awaited: Awaited | undefined): TransactionStep {
-    const message = `the server answered ${awaited ?? 'unasked'} with ${quoteReply(reply)}`
-    this.facts.lost = new PosthornError('SMTP_PROTOCOL_ERROR', message, {
+    return this.#breakOff(`${awaited ?? 'unasked'} with ${quoteReply(reply)}`)
+  }
+
+  #breakOff(what: string): TransactionStep {
+    this.facts.lost = new PosthornError('SMTP_PROTOCOL_ERROR', `the server answered ${what}`, {
       stage: this.facts.dotWritten ? 'reply' : 'envelope',
       retryable: true,
     })

@@ -1,5 +1,8 @@
 /** Each step of the dialogue × (4yz, 5yz, drop, stall), on an exact server, with and without PIPELINING. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
 import { describe, test, type TestContext } from 'node:test'
 
 import type { DeliveryKind, DeliveryOutcome } from '../../../src/mail/smtp-outcome.ts'
@@ -220,4 +223,38 @@ for (const { name, extensions } of modes) {
 
 void test('the wait for the reply to the final dot is 10 minutes by default, as RFC 5321 4.5.3.2 has it', () => {
   assert.deepEqual(defaultTimeouts, { mail: 300_000, rcpt: 300_000, data: 120_000, block: 180_000, end: 600_000 })
+})
+
+void describe('servers that break the rules', { concurrency: 4 }, () => {
+  for (const { name, extensions } of modes) {
+    void test(`an answer to a mail that was not sent yet is no answer (${name})`, async (t) => {
+      const script = at('DATA', { reply: ['354 go ahead', '250 2.0.0 Ok: queued'] })
+      const { outcome, server } = await sendTo(t, { script, extensions })
+      assert.deepEqual([outcome.kind, outcome.error?.code], ['retry', 'SMTP_PROTOCOL_ERROR'])
+      assert.equal(server.mails.length, 0)
+    })
+  }
+
+  void test('a server that takes recipients of a sender whom it refused gets no empty mail for them', async (t) => {
+    const heard: string[] = []
+    const answers: Record<string, string> = { EHLO: '250-x\r\n250 PIPELINING', MAIL: '550 5.1.8 who?', DATA: '354 go' }
+    const server = createServer((socket) => {
+      socket.write('220 x\r\n')
+      createInterface({ input: socket }).on('line', (line) => {
+        heard.push(line)
+        socket.write(`${answers[line.slice(0, 4)] ?? '250 ok'}\r\n`)
+      })
+      socket.on('error', () => undefined)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const sender = new SmtpSender(senderOptions((server.address() as AddressInfo).port), senderDependencies())
+    const outcome = await sender.send(mailTo())
+    await sender.close({ graceMs: 0 })
+    assert.deepEqual([outcome.kind, outcome.error?.code], ['reject', 'SMTP_REJECTED'])
+    assert.deepEqual(
+      heard.map((line) => line.slice(0, 4)),
+      ['EHLO', 'MAIL', 'RCPT', 'DATA'],
+    )
+  })
 })
