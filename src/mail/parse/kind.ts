@@ -4,10 +4,11 @@ import { unfold } from './decode-words.ts'
 import type { FieldIndex } from './header-fields.ts'
 import type { ReportKind } from './report.ts'
 
-/** RFC 3464 2.3.3 and 2.3.4: an action of `failed`, or without an action a permanent status. */
+/** RFC 3464 2.3.3 and 2.3.4: an action of `failed`, or without an action a permanent status. Some say `expired`. */
 const isFailure = (report: Report): boolean =>
   report.recipients.some(
-    ({ action, status }) => action === 'failed' || (action === null && status?.startsWith('5.') === true),
+    ({ action, status }) =>
+      action === 'failed' || action === 'expired' || (action === null && status?.startsWith('5.') === true),
   )
 
 /**

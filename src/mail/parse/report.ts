@@ -3,6 +3,7 @@
  * RFC 9007) and feedback (RFC 5965). What they say is what the sender of the report claims, no more.
  */
 import type { Report, ReportRecipient } from '../message.ts'
+import { Base64Decoder } from './base64.ts'
 import { decodeHeaderText, unfold } from './decode-words.ts'
 import { DefectLog } from './defects.ts'
 import { FieldIndex, splitHeader } from './header-fields.ts'
@@ -39,16 +40,34 @@ export const isOriginal = (contentType: string): boolean => originals.has(conten
 
 const maxGroups = 10_000
 
-/** Groups of fields, with empty lines between them. What else stands there, some write prose, is no defect of the mail. */
+/**
+ * Groups of fields, with empty lines between them. What else stands there, some write prose, is no defect of the mail. Some
+ * gateways encode the groups of the recipients, under a transfer encoding that the group in front of them names.
+ */
 const groupsOf = (content: Buffer): FieldIndex[] => {
   const ignored = new DefectLog()
-  const text = content.toString('latin1')
   const groups: FieldIndex[] = []
-  for (const block of text.split(/\r?\n(?:[ \t]*\r?\n)+/, maxGroups)) {
-    const { fields } = splitHeader(Buffer.from(block, 'latin1'), ignored)
-    if (fields.length > 0) groups.push(new FieldIndex(fields))
+  let isEncoded = false
+  for (const block of blocksOf(content)) {
+    if (isEncoded) {
+      const decoder = new Base64Decoder(ignored)
+      const decoded = Buffer.concat([decoder.write(Buffer.from(block, 'latin1')), decoder.end()])
+      for (const inner of blocksOf(decoded)) groups.push(...fieldsOf(inner, ignored))
+      isEncoded = false
+      continue
+    }
+    const fields = fieldsOf(block, ignored)
+    isEncoded = fields.some((each) => /^\s*base64\s*$/i.test(each.first('content-transfer-encoding') ?? ''))
+    groups.push(...fields)
   }
   return groups
+}
+
+const blocksOf = (content: Buffer): string[] => content.toString('latin1').split(/\r?\n(?:[ \t]*\r?\n)+/, maxGroups)
+
+const fieldsOf = (block: string, ignored: DefectLog): FieldIndex[] => {
+  const { fields } = splitHeader(Buffer.from(block, 'latin1'), ignored)
+  return fields.length > 0 ? [new FieldIndex(fields)] : []
 }
 
 const textOf = (fields: FieldIndex, key: string, defects: DefectLog): string | null => {

@@ -176,3 +176,25 @@ test('an invitation is a calendar message, a calendar file is a file', () => {
   ]
   assert.equal(read(...file).kind, 'MESSAGE')
 })
+
+test('the groups of the recipients may be in base64, as a gateway leaves them', () => {
+  const groups = Buffer.from(
+    'Final-Recipient: rfc822; a@b.c\nAction: failed\n\nFinal-Recipient: rfc822; d@e.f\nAction: delayed',
+  )
+  const { kind, report: read } = report('message/delivery-status', [
+    'Reporting-MTA: dns; mx.example.org',
+    'Content-Transfer-Encoding: base64',
+    '',
+    groups.toString('base64'),
+  ])
+  assert.deepEqual(
+    [kind, read?.recipients.map(({ finalRecipient, action }) => [finalRecipient, action])],
+    [
+      'BOUNCE',
+      [
+        ['a@b.c', 'failed'],
+        ['d@e.f', 'delayed'],
+      ],
+    ],
+  )
+})
