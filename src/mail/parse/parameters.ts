@@ -69,8 +69,8 @@ export const parseStructured = (raw: string, defects: DefectLog): StructuredValu
   const text = stripComments(unfold(raw))
   const parameters = new Map<string, string>()
   // A value that begins with `=` is no `name=value`: some put an encoded word there.
-  const head = /^(?:[^;=\s"]+|=[^;]*)?/.exec(text)?.[0] ?? ''
-  let value = head
+  const head = /^(?:[^;=\s"]+|=[^;]*|"[^"\\;=]{1,100}")?/.exec(text)?.[0] ?? ''
+  let value = head.startsWith('"') ? head.slice(1, -1) : head
   let at = head.length
   // `Content-Disposition: filename=x`: no value, the first thing is a parameter.
   if (/^[ \t]*=/.test(text.slice(at, at + 16))) {
