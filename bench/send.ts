@@ -27,6 +27,7 @@ const usage = `npm run bench:send -- [options]
   --rtt MS          over a line with this round trip instead of loopback alone
   --connections N   of each contender (8)
   --only LIST       of posthorn, nodemailer, smtp-source
+  --without-keys    requests without a key: they go through another partition
   --send JSON       section \`send\` of Posthorn's configuration ({})
   --json FILE       the figures of each run
   --cpu-prof DIR    profiles of Posthorn, for node bench/read-profile.ts
@@ -40,6 +41,7 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '8' },
     only: { type: 'string', default: 'posthorn,nodemailer,smtp-source' },
     send: { type: 'string', default: '{}' },
+    'without-keys': { type: 'boolean', default: false },
     json: { type: 'string' },
     'cpu-prof': { type: 'string' },
     node: { type: 'string', default: '' },
@@ -83,9 +85,18 @@ const bench = (): Promise<void> =>
     const nodeArguments = values.node.split(' ').filter((flag) => flag !== '')
     if (profiles !== undefined) nodeArguments.push('--cpu-prof', '--cpu-prof-dir', resolve(profiles))
     const send = JSON.parse(values.send) as object
+    const cluster = { kafka, brokers, folder }
     const load = { port: smtpPort, count, connections }
     const contenders: Record<string, (round: number) => Promise<Run>> = {
-      posthorn: (round) => runPosthorn({ ...load, kafka, brokers, folder, name: `bench${round}`, send, nodeArguments }),
+      posthorn: (round) =>
+        runPosthorn({
+          ...load,
+          ...cluster,
+          name: `bench${round}`,
+          send,
+          nodeArguments,
+          withKeys: !values['without-keys'],
+        }),
       nodemailer: () => runNodemailer(load),
       'smtp-source': () => runSmtpSource(load),
     }

@@ -23,6 +23,8 @@ export interface PosthornOptions extends Load {
   name: string
   /** Section `send` of the configuration. */
   send: object
+  /** Whether requests have one: their recipient. */
+  withKeys: boolean
   /** Of Node, such as --cpu-prof. */
   nodeArguments: readonly string[]
 }
@@ -43,7 +45,7 @@ const writeConfig = async ({ brokers, name, port, send, connections, folder }: P
   return path
 }
 
-const publish = async (kafka: Kafka, topic: string, count: number): Promise<void> => {
+const publish = async ({ kafka, count, withKeys }: PosthornOptions, topic: string): Promise<void> => {
   const producer = createRecordProducer(kafka)
   for (let from = 0; from < count; from += published) {
     const indexes = Array.from({ length: Math.min(published, count - from) }, (_, at) => from + at)
@@ -51,7 +53,7 @@ const publish = async (kafka: Kafka, topic: string, count: number): Promise<void
       await Promise.all(
         indexes.map(async (index) => ({
           topic,
-          key: recipientOf(index),
+          key: withKeys ? recipientOf(index) : null,
           value: await codec.encode('SendRequest', requestOf(index), topic),
         })),
       ),
@@ -105,7 +107,7 @@ export const runPosthorn = async (options: PosthornOptions): Promise<Run> => {
   const admin = kafka.admin()
   await admin.connect()
   await ensureTopics(admin, planTopics(config))
-  await publish(kafka, sendRequests, count)
+  await publish(options, sendRequests)
 
   const command = [...nodeArguments, posthorn, 'run', '--config', configFile, '--roles', 'send']
   const worker = startMeasured(process.execPath, command, folder)
