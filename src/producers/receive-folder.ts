@@ -87,25 +87,29 @@ export class FolderReceiver {
     const listed = await mailbox.searchUids({}, lastUid + 1)
     const candidates = await listCandidates(mailbox, listed, this.#current(), rule)
     const slices = sliceSuspects(candidates, this.#suspectUpTo)
-    const lookAtSlice = (slice: number[]) => lookAt(mailbox, slice, this.#current(), rule)
+    const prepared = this.#prepareAhead(mailbox, opened, signal)
+    const lookAtSlice = async (slice: number[]) => {
+      const look = await lookAt(mailbox, slice, this.#current(), rule)
+      const batches = planBatches(look.selected, batchBounds)
+      prepared.append(batches)
+      return { look, batches }
+    }
     // Where one message broke the connection, nothing else may be under way beside it.
     const looks = new OneAhead((candidates[0] ?? 0) > this.#suspectUpTo ? slices : [], lookAtSlice)
-    let prepared = this.#prepareAhead(mailbox, opened, [], signal)
     try {
       for (const slice of slices) {
-        const look = await this.#see(slice, looks.take(slice))
-        if (isPosthornError(look)) {
-          await this.#chargeAlone(slice[0] ?? 0, look, nothing, signal)
+        const seen = await this.#see(slice, looks.take(slice))
+        if (isPosthornError(seen)) {
+          await this.#chargeAlone(slice[0] ?? 0, seen, nothing, signal)
           continue
         }
-        const batches = planBatches(look.selected, batchBounds)
-        prepared = this.#prepareAhead(mailbox, opened, batches, signal)
+        const { look, batches } = seen
         for (const batch of batches) settled += await this.#settle(mailbox, prepared, batch, look, signal)
         await gate.pass(signal, () => this.#passOver(look, slice.at(-1) ?? 0))
       }
     } finally {
       // What is under way must not be when another folder is opened on the connection. A stop closes it.
-      const ahead = Promise.all([looks.settled(), prepared.settled()])
+      const ahead = Promise.all([looks.end(), prepared.end()])
       if (!signal.aborted) await orAborted(ahead, signal).catch(() => undefined)
     }
     // What comes after the last candidate was ruled out by the server.
@@ -115,7 +119,7 @@ export class FolderReceiver {
   }
 
   /** @returns what came of a look, or the failure that belongs to the one message that was looked at */
-  async #see(uids: readonly number[], looking: Promise<Look>): Promise<Look | PosthornError> {
+  async #see<T>(uids: readonly number[], looking: Promise<T>): Promise<T | PosthornError> {
     try {
       return await looking
     } catch (cause) {
@@ -152,13 +156,10 @@ export class FolderReceiver {
   }
 
   /** While a batch is committed, the next one is fetched and stored. */
-  #prepareAhead(
-    mailbox: Mailbox,
-    { uidValidity }: OpenFolder,
-    batches: readonly (readonly MessageSummary[])[],
-    signal: AbortSignal,
-  ): Ahead {
-    return new OneAhead(batches, (batch) => this.#deps.publisher.prepare(mailbox, uidValidity, batch, signal))
+  #prepareAhead(mailbox: Mailbox, { uidValidity }: OpenFolder, signal: AbortSignal): Ahead {
+    return new OneAhead<readonly MessageSummary[], Prepared>([], (batch) =>
+      this.#deps.publisher.prepare(mailbox, uidValidity, batch, signal),
+    )
   }
 
   /** Publishes a batch; one message that spoils it is found and charged, and the others go on. */
@@ -223,7 +224,7 @@ export class FolderReceiver {
     }
     if (attempts < mostAttempts) {
       if (summary === undefined) return this.#chargeAlone(uid, failure, nothing, signal)
-      return this.#settle(mailbox, this.#prepareAhead(mailbox, opened, [], signal), [summary], nothing, signal)
+      return this.#settle(mailbox, this.#prepareAhead(mailbox, opened, signal), [summary], nothing, signal)
     }
     const error = new PosthornError(reason as ErrorCode, `message ${uid} failed ${attempts} times`, { stage: 'fetch' })
     await gate.pass(signal, async () => {

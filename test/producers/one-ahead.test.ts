@@ -37,15 +37,32 @@ test('an item of one’s own is worked on without going ahead', async () => {
   assert.deepEqual(begun, ['half of a'])
 })
 
-test('it is settled when what was begun ahead has ended, well or not', async () => {
+test('what is appended behind the item that was taken last is begun at once, the rest in its turn', async () => {
+  const { begun, ahead } = begin([])
+  ahead.append(['a', 'b'])
+  assert.deepEqual(begun, ['a'])
+  assert.equal(await ahead.take('a'), 'A')
+  ahead.append(['c'])
+  assert.deepEqual(begun, ['a', 'b'])
+  await ahead.take('b')
+  assert.equal(await ahead.take('c'), 'C')
+  ahead.append([])
+  ahead.append(['d'])
+  assert.deepEqual(begun, ['a', 'b', 'c', 'd'])
+  await ahead.end()
+  await ahead.take('d')
+  ahead.append(['e'])
+  assert.deepEqual(begun, ['a', 'b', 'c', 'd'])
+})
+
+test('it has ended when what was begun ahead has ended, well or not', async () => {
   let fail: (error: Error) => void = () => undefined
   const ahead = new OneAhead([1, 2], (item) =>
     item === 1 ? Promise.resolve(item) : new Promise<number>((_, reject) => (fail = reject)),
   )
-  await ahead.settled()
   await ahead.take(1)
   let isSettled = false
-  const settled = ahead.settled().then(() => (isSettled = true))
+  const settled = ahead.end().then(() => (isSettled = true))
   await new Promise(setImmediate)
   assert.equal(isSettled, false)
   fail(new Error('no'))
