@@ -12,6 +12,13 @@ const cr = 13
 /** Bytes without an empty line after which it is decided by what was seen. */
 const maxLooked = 64 * 1024
 
+/** A whole header without a carriage return by itself, as nearly all mail has it. */
+const isUsual = (chunk: Buffer): boolean => {
+  const text = chunk.toString('latin1', 0, maxLooked)
+  const end = text.search(/\n\r?\n/)
+  return end >= 0 && !/\r(?!\n)/.test(text.slice(0, end))
+}
+
 export class BareReturns {
   #state: 'undecided' | 'absent' | 'present' = 'undecided'
   #held: Buffer[] = []
@@ -29,6 +36,10 @@ export class BareReturns {
   /** Returns what can be parsed by now: nothing, as long as it is undecided. */
   push(chunk: Buffer): Buffer {
     if (this.#state !== 'undecided') return chunk
+    if (this.#held.length === 0 && isUsual(chunk)) {
+      this.#state = 'absent'
+      return chunk
+    }
     this.#held.push(chunk)
     return this.#decides(chunk) ? this.#release() : none
   }
