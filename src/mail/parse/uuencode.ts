@@ -40,7 +40,7 @@ export class UuDecoder {
   #decode(chunk: Buffer, final: boolean): Buffer {
     if (this.#state === 'plain') return chunk
     const input = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
-    const output = Buffer.allocUnsafe(2 * input.length)
+    const output = Buffer.allocUnsafe(input.length + 64)
     let length = 0
     let at = this.#line
     while (at < input.length) {
@@ -78,8 +78,9 @@ export class UuDecoder {
 /** Returns where the output ends. */
 const decodeLine = (input: Buffer, start: number, end: number, output: Buffer, from: number): number => {
   const claimed = ((input[start] ?? 32) - 32) & 63
-  // Blanks at the end of a line, zeros, may have been lost on the way; a line of little else is a lie.
-  const stop = from + Math.min(claimed, (end - start) * 2)
+  // Blanks at the end of a line, zeros, may have been lost on the way; a line that lacks more than some is no such line.
+  const carried = Math.floor(((end - start - 1) * 3) / 4)
+  const stop = from + (claimed * 3 <= carried * 4 ? claimed : Math.max(0, Math.min(claimed, carried)))
   let length = from
   for (let at = start + 1; length < stop; at += 4) {
     let group = 0

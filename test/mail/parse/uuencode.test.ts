@@ -21,7 +21,8 @@ describe('uuencoded content', () => {
   })
 
   it('may have lost the blanks at the ends of its lines, which are zeros', () => {
-    assert.deepEqual(decode('begin 644 x\n#0P\n \nend\n'), ['C\0\0', []])
+    assert.deepEqual(decode('begin 644 x\n(0V%T0V%T\n \nend\n'), ['CatCat\0\0', []])
+    assert.deepEqual(decode('begin 644 x\nM0V%T\n`\nend\n'), ['Cat', []], 'no line of 45 bytes')
   })
 
   it('without an end is read as far as it goes, without a begin stays as it is', () => {
