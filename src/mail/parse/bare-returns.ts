@@ -84,11 +84,24 @@ export class BareReturns {
   }
 }
 
-const replace = (bytes: Buffer, pattern: RegExp): Buffer =>
-  Buffer.from(bytes.toString('latin1').replace(pattern, '\n'), 'latin1')
-
 /** The same with line feeds, of the same length. */
-export const withFeeds = (bytes: Buffer): Buffer => replace(bytes, /\r(?!\n)/g)
+export const withFeeds = (bytes: Buffer): Buffer => {
+  const copy = Buffer.from(bytes)
+  for (let at = 0; at < copy.length; at++) if (copy[at] === cr && copy[at + 1] !== lf) copy[at] = lf
+  return copy
+}
+
+/** Line feeds for carriage returns, with a line feed behind them or without. */
+const joined = (bytes: Buffer): Buffer => {
+  const output = Buffer.allocUnsafe(bytes.length)
+  let length = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    output[length++] = byte === cr ? lf : byte
+    if (byte === cr && bytes[at + 1] === lf) at++
+  }
+  return output.subarray(0, length)
+}
 
 /** The same on the way to a sink. */
 export const feedsInto = (sink: ContentSink): ContentSink => {
@@ -98,7 +111,7 @@ export const feedsInto = (sink: ContentSink): ContentSink => {
       // Each carriage return became a line feed at once; a line feed right behind it is its own.
       const rest = endedInReturn && bytes[0] === lf ? bytes.subarray(1) : bytes
       if (bytes.length > 0) endedInReturn = bytes[bytes.length - 1] === cr
-      if (rest.length > 0) sink.write(replace(rest, /\r\n?/g))
+      if (rest.length > 0) sink.write(joined(rest))
     },
     end: () => sink.end(),
   }

@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer'
 import iconv from 'iconv-lite'
 import { iso2022JpDecoder } from './iso-2022-jp.ts'
 import { decodeHz, decodeIso2022Kr } from './shift-charsets.ts'
+import { decodeUtf7 } from './utf-7.ts'
 
 export interface CharsetDecoder {
   write(chunk: Buffer): string
@@ -55,25 +56,54 @@ export const wellFormed = (text: string): string =>
 
 const decodeIconv = (bytes: Buffer, name: string): string => wellFormed(iconv.decode(bytes, name, { stripBOM: false }))
 
+/** Bytes of a line that are held; a longer one is decoded in pieces, so that memory is bounded. */
+const maxLineBytes = 1024 * 1024
+
+/** Where to cut bytes of a line: behind its last blank, which is no part of a character, or else at the end. */
+const cutOf = (bytes: Buffer): number => {
+  for (let at = bytes.length - 1; at > bytes.length / 2; at--) if ((bytes[at] as number) <= 0x20) return at + 1
+  return bytes.length
+}
+
 /**
  * Decodes whole lines. A line feed ends every sequence of these charsets, also a broken one, so the result is that of
  * decoding all at once; the streaming decoders of iconv-lite differ in that on broken input.
  */
 const lineDecoder = (decode: (bytes: Buffer) => string): CharsetDecoder => {
   let held: Buffer[] = []
-  const take = (last: Buffer): string => {
-    const text = decode(Buffer.concat([...held, last]))
-    held = []
-    return text
-  }
+  let heldBytes = 0
   return {
     write: (chunk) => {
-      const end = chunk.lastIndexOf(10) + 1
-      const text = end > 0 ? take(chunk.subarray(0, end)) : ''
-      if (end < chunk.length) held.push(chunk.subarray(end))
+      held.push(chunk)
+      heldBytes += chunk.length
+      if (heldBytes <= maxLineBytes && !chunk.includes(10)) return ''
+      const bytes = Buffer.concat(held)
+      let text = ''
+      let from = 0
+      let line = heldBytes <= maxLineBytes ? bytes.lastIndexOf(10) + 1 : 0
+      for (;;) {
+        const lineFeed = bytes.indexOf(10, line)
+        const end = lineFeed < 0 ? bytes.length : lineFeed + 1
+        if (end - line > maxLineBytes) {
+          line += cutOf(bytes.subarray(line, line + maxLineBytes))
+          text += decode(bytes.subarray(from, line))
+          from = line
+        } else if (lineFeed < 0) {
+          break
+        } else {
+          line = end
+        }
+      }
+      if (line > from) text += decode(bytes.subarray(from, line))
+      held = [bytes.subarray(line)]
+      heldBytes = bytes.length - line
       return text
     },
-    end: () => take(Buffer.alloc(0)),
+    end: () => {
+      const text = decode(Buffer.concat(held))
+      held = []
+      return text
+    },
   }
 }
 
@@ -81,17 +111,22 @@ const lineDecoder = (decode: (bytes: Buffer) => string): CharsetDecoder => {
 const lineCharset = (name: string, newDecode: () => (bytes: Buffer) => string): Charset => ({
   name,
   isWide: false,
-  decode: (bytes) => newDecode()(bytes),
+  decode: (bytes) => {
+    const decoder = lineDecoder(newDecode())
+    return decoder.write(bytes) + decoder.end()
+  },
   open: () => lineDecoder(newDecode()),
 })
 
 const iconvCharset = (name: string): Charset => lineCharset(name, () => (bytes) => decodeIconv(bytes, name))
 
-const shifting = new Map(
+/** What iconv-lite has not, or not in linear time. */
+const own = new Map(
   [
     lineCharset('iso-2022-jp', iso2022JpDecoder),
     lineCharset('iso-2022-kr', () => decodeIso2022Kr),
     lineCharset('hz-gb-2312', () => decodeHz),
+    lineCharset('utf-7', () => (bytes) => wellFormed(decodeUtf7(bytes))),
   ].map((charset) => [charset.name, charset]),
 )
 
@@ -210,8 +245,8 @@ const resolve = (label: string): Charset | null => {
   const name = aliases.get(key) ?? label.toLowerCase().replace(/[^a-z0-9._:-]/g, '')
   if (name === 'utf-8') return utf8
   if (name === 'windows-1252') return windows1252
-  const shifts = shifting.get(name)
-  if (shifts !== undefined) return shifts
+  const written = own.get(name)
+  if (written !== undefined) return written
   if (notCharsets.has(key)) return null
   if (/^(?:x-?)?(?:utf|ucs)-?(?:16|32|2|4)/.test(name)) return isEncoding(name) ? wideCharset(name) : null
   if (isEncoding(name)) return iconvCharset(name)

@@ -6,18 +6,24 @@ import { isAscii, isUtf8 } from 'node:buffer'
 import iconv from 'iconv-lite'
 
 const escape = 0x1b
-/** What each escape sequence selects. */
-const sets = new Map<string, 'ascii' | 'kanji' | 'kanji2' | 'kana'>([
-  ['(B', 'ascii'],
-  ['(J', 'ascii'],
-  ['(H', 'ascii'],
-  ['(I', 'kana'],
-  ['$@', 'kanji'],
-  ['$B', 'kanji'],
-  ['$(@', 'kanji'],
-  ['$(B', 'kanji'],
-  ['$(D', 'kanji2'],
-])
+type CharacterSet = 'ascii' | 'kanji' | 'kanji2' | 'kana'
+
+/** What each escape sequence selects, by its bytes as one number. */
+const sets = new Map<number, CharacterSet>(
+  (
+    [
+      ['(B', 'ascii'],
+      ['(J', 'ascii'],
+      ['(H', 'ascii'],
+      ['(I', 'kana'],
+      ['$@', 'kanji'],
+      ['$B', 'kanji'],
+      ['$(@', 'kanji'],
+      ['$(B', 'kanji'],
+      ['$(D', 'kanji2'],
+    ] as const
+  ).map(([sequence, set]) => [Buffer.from(sequence).readUIntBE(0, sequence.length), set]),
+)
 
 /** Lines with 8 bits that are judged each for itself; in a message with more of them the rest is EUC-JP. */
 const maxJudged = 10_000
@@ -53,15 +59,16 @@ export const iso2022JpDecoder = (): ((bytes: Buffer) => string) => {
 const decodeLines = (bytes: Buffer): string => {
   const euc = Buffer.allocUnsafe(bytes.length * 2)
   let length = 0
-  let set: 'ascii' | 'kanji' | 'kanji2' | 'kana' = 'ascii'
+  let set: CharacterSet = 'ascii'
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number
     if (byte === escape) {
-      const length = bytes[at + 1] === 0x24 && bytes[at + 2] === 0x28 ? 3 : 2
-      const selected = sets.get(bytes.toString('latin1', at + 1, at + 1 + length))
+      const two = ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)
+      const isThree = two === 0x2428
+      const selected = sets.get(isThree ? (two << 8) | (bytes[at + 3] ?? 0) : two)
       if (selected !== undefined) {
         set = selected
-        at += length
+        at += isThree ? 3 : 2
         continue
       }
     }
