@@ -16,7 +16,7 @@ export interface CharsetDecoder {
 
 export interface Charset {
   name: string
-  /** Characters have two bytes or four, line breaks too; decoded as a whole. */
+  /** Characters have two bytes or four, line breaks too; decoded text never ends within a line break. */
   isWide: boolean
   decode(bytes: Buffer): string
   open(): CharsetDecoder
@@ -107,14 +107,13 @@ const lineDecoder = (decode: (bytes: Buffer) => string): CharsetDecoder => {
   }
 }
 
+const decodeAll = (decoder: CharsetDecoder, bytes: Buffer): string => decoder.write(bytes) + decoder.end()
+
 /** `newDecode` makes what decodes the lines of one text, in order. */
 const lineCharset = (name: string, newDecode: () => (bytes: Buffer) => string): Charset => ({
   name,
   isWide: false,
-  decode: (bytes) => {
-    const decoder = lineDecoder(newDecode())
-    return decoder.write(bytes) + decoder.end()
-  },
+  decode: (bytes) => decodeAll(lineDecoder(newDecode()), bytes),
   open: () => lineDecoder(newDecode()),
 })
 
@@ -130,24 +129,45 @@ const own = new Map(
   ].map((charset) => [charset.name, charset]),
 )
 
-/** The byte order mark is no part of the text. */
-const decodeWide = (bytes: Buffer, name: string): string => decodeIconv(bytes, name).replace(/^\ufeff/, '')
+/** Bytes by which the byte order is found where the label does not say it. */
+const orderBytes = 256
 
-/** UTF-16 and UTF-32 in either byte order; their line feeds are no single bytes, so they are decoded as a whole. */
+/** UTF-16 and UTF-32 in either byte order. The byte order mark is no part of the text. */
+const wideDecoder = (name: string): CharsetDecoder => {
+  const decoder = iconv.getDecoder(name, { stripBOM: false })
+  let first: Buffer[] | null = []
+  let open = ''
+  let isStart = true
+  /** Half a character and half a line break wait for what follows. */
+  const emit = (decoded: string): string => {
+    const text = open + (isStart ? decoded.replace(/^\ufeff/, '') : decoded)
+    isStart &&= decoded === ''
+    open = /[\ud800-\udbff\r]$/.exec(text)?.[0] ?? ''
+    return wellFormed(text.slice(0, text.length - open.length))
+  }
+  const begin = (): string => {
+    const bytes = Buffer.concat(first ?? [])
+    first = null
+    return emit(decoder.write(bytes))
+  }
+  return {
+    write: (chunk) => {
+      if (first === null) return emit(decoder.write(chunk))
+      first.push(chunk)
+      return first.reduce((total, { length }) => total + length, 0) < orderBytes ? '' : begin()
+    },
+    end: () => {
+      const text = (first === null ? '' : begin()) + emit(decoder.end() ?? '')
+      return text + wellFormed(open)
+    },
+  }
+}
+
 const wideCharset = (name: string): Charset => ({
   name,
   isWide: true,
-  decode: (bytes) => decodeWide(bytes, name),
-  open: () => {
-    const held: Buffer[] = []
-    return {
-      write: (chunk) => {
-        held.push(chunk)
-        return ''
-      },
-      end: () => decodeWide(Buffer.concat(held), name),
-    }
-  },
+  decode: (bytes) => decodeAll(wideDecoder(name), bytes),
+  open: () => wideDecoder(name),
 })
 
 /** Spellings, without case and punctuation, of what iconv-lite does not know or reads in a narrower sense. */

@@ -141,6 +141,10 @@ const bombs: Record<string, [message: () => string, defect: string]> = {
   'delimiters nearly right': [() => mixed(`--b\r\n\r\n${'--c\r\n'.repeat(800_000)}`), ''],
   'a delimiter followed by blanks': [() => mixed(`--b\r\n\r\n--b${' '.repeat(4_000_000)}x`), ''],
   'text in UTF-7': [() => `Content-Type: text/plain; charset=utf-7\r\n\r\n${'+AOk'.repeat(1_000_000)}`, ''],
+  'text in UTF-7 of one character a shift': [
+    () => `Content-Type: text/plain; charset=utf-7\r\n\r\n${'+AOk-'.repeat(800_000)}`,
+    '',
+  ],
   'text in ISO-2022-JP of escapes': [
     () => `Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n${'\x1b$B\x1b(B'.repeat(400_000)}`,
     '',
