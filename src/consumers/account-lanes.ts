@@ -119,10 +119,6 @@ export class AccountLanes<T extends LaneJob> {
     for (const { queue } of this.#lanes.values()) queue.release()
   }
 
-  async whenIdle(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ queue }) => queue.whenIdle()))
-  }
-
   #lane(account: string): Lane<T> {
     const existing = this.#lanes.get(account)
     if (existing !== undefined) return existing

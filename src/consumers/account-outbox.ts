@@ -109,7 +109,7 @@ export class AccountOutbox implements Outbox {
     const unknown = { status: 'DEFERRED', responseCode: null, enhancedCode: null, response: null } as const
     return {
       recipients: message.envelope.recipients.map(({ address }) => ({ address, ...unknown })),
-      deliver: () => this.#count(sendInPortions(message, (portion) => this.#sender.send(portion))),
+      deliver: (signal) => this.#count(sendInPortions(message, (portion) => this.#sender.send(portion, signal))),
     }
   }
 
@@ -127,6 +127,11 @@ export class AccountOutbox implements Outbox {
       return Buffer.concat(pieces)
     }
     if (this.#sent !== null) await this.#count(this.#sent.save(request.saveToFolder ?? '', messageId, read))
+  }
+
+  /** Gives back the mails whose signal was aborted and that no connection has taken. */
+  withdraw(): void {
+    this.#sender.withdraw()
   }
 
   /** The account is configured otherwise now: whatever it was refused for no longer counts. */

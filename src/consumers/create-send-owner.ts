@@ -79,6 +79,7 @@ export const createSendOwner = (deps: SendOwnerDependencies): SendOwners => {
         records: Math.max(laneLimits.records, 2 * concurrency),
         slotsOf,
         inputTopics: sendInputTopics(config),
+        onHeld: () => outboxes.withdraw(),
         onReleased: (underWay) => {
           partitions.delete(partition)
           if (underWay > 0) emit({ type: 'DeliveriesAbandoned', partition: context.partition, deliveries: underWay })

@@ -7,7 +7,8 @@ import type { MailSeed } from './send-history.ts'
 export interface PreparedMail {
   /** Who will get it, all DEFERRED. */
   recipients: RecipientResult[]
-  deliver(): Promise<DeliveryOutcome>
+  /** @param signal once it is aborted, what waits for a connection comes back as `STOPPED` */
+  deliver(signal: AbortSignal): Promise<DeliveryOutcome>
 }
 
 export interface Outbox {

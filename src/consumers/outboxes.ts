@@ -37,6 +37,11 @@ export class Outboxes {
     return this.#all.size
   }
 
+  /** Gives back the mails whose signal was aborted and that no connection has taken. */
+  withdraw(): void {
+    for (const outbox of this.#all) outbox.withdraw()
+  }
+
   async close(graceMs: number): Promise<void> {
     this.#endWatch()
     await Promise.all([...this.#all].map((outbox) => outbox.close(graceMs)))

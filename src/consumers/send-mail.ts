@@ -22,10 +22,9 @@ import type { DeliveryOutcome } from '../mail/smtp-outcome.ts'
 import { acceptUnknown, finalStatus, mergeRecipients, settledAddresses, toSendError } from './build-send-result.ts'
 import type { Outbox } from './outbox.ts'
 import { beganBefore, expire, indeterminate, isOfRequest, refuse, unexplained, unknownAccount } from './refuse-send.ts'
-import type { RequestLog } from './request-log.ts'
 import { endOf, scheduleRetry, scheduleStart, shortestWait } from './retry-schedule.ts'
 import { firstHistory, readHistory, type MailSeed } from './send-history.ts'
-import type { SendFlow, SendJob, WriteAhead } from './send-partition.ts'
+import type { SendFlow, SendJob, SendTurn } from './send-partition.ts'
 import type { SendVerdict, VerdictWriter } from './send-verdict.ts'
 
 export interface SendMailDependencies {
@@ -84,12 +83,13 @@ export class SendMail implements SendFlow {
     return verdicts.postpone(record, shortestWait(now(), retry), history)
   }
 
-  async settle(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<Settlement | null> {
-    const verdict = await this.#decide(job, log, writeAhead)
-    return verdict === null ? null : this.#deps.verdicts.write(job, verdict, log)
+  async settle(job: SendJob, turn: SendTurn): Promise<Settlement | null> {
+    const verdict = await this.#decide(job, turn)
+    return verdict === null ? null : this.#deps.verdicts.write(job, verdict, turn.log)
   }
 
-  async #decide(taken: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<SendVerdict | null> {
+  async #decide(taken: SendJob, turn: SendTurn): Promise<SendVerdict | null> {
+    const { log } = turn
     const { record, request } = taken
     const outbox = this.#deps.outbox(request.account)
     const known = taken.history.messageId ?? log.begunAs(request.id, sourceOf(record))
@@ -114,7 +114,7 @@ export class SendMail implements SendFlow {
         outbox.validate(request)
         return pause
       }
-      return await this.#attempt(job, outbox, messageId, log, writeAhead)
+      return await this.#attempt(job, outbox, messageId, turn)
     } catch (cause) {
       const error = toPosthornError(cause, 'compose')
       if (isOfRequest(error)) return refuse(job, messageId, error)
@@ -126,13 +126,13 @@ export class SendMail implements SendFlow {
     job: SendJob,
     outbox: Outbox,
     messageId: string,
-    log: RequestLog,
-    writeAhead: WriteAhead,
+    { log, writeAhead, signal }: SendTurn,
   ): Promise<SendVerdict | null> {
     const { record, request, history } = job
     const seed: MailSeed = { at: this.#deps.now(), token: this.#deps.randomToken() }
     const mail = await outbox.prepare(request, messageId, settledAddresses(history.recipients), seed)
-    if (request.delivery === 'AT_LEAST_ONCE') return this.#conclude(job, outbox, messageId, await mail.deliver(), seed)
+    if (request.delivery === 'AT_LEAST_ONCE')
+      return this.#conclude(job, outbox, messageId, await mail.deliver(signal), seed)
     const source = sourceOf(record)
     const wasBegun = log.begunAs(request.id, source) !== null
     const unknown = mergeRecipients(history.recipients, mail.recipients)
@@ -142,7 +142,7 @@ export class SendMail implements SendFlow {
       if (found !== 'absent') return found
     }
     await writeAhead({ records: [log.begin(request.id, source, messageId)], source: null })
-    const outcome = await mail.deliver()
+    const outcome = await mail.deliver(signal)
     const verdict = await this.#conclude(withDoubt(job, false), outbox, messageId, outcome, seed)
     if (verdict === null && outcome.kind === 'retry') {
       // The process stops and no server has the mail: the next owner must not take it for begun.

@@ -6,7 +6,9 @@
  * - A record keeps its slot until its settlement is committed. What is in flight is therefore all that a crash can
  *   repeat.
  * - A record that is not due yet waits in memory, uncommitted; its topic is paused when too many wait.
- * - A record without a settlement (the process stops) stays uncommitted: the next owner takes it again.
+ * - A rebalance, and the stop, end a turn: what waits for a connection comes back from the outbox, so that no more is in
+ *   flight than the servers have been given. Where the partition stays it has another turn; else, as any record without a
+ *   settlement, it stays uncommitted and the next owner takes it.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SendRequest } from '../avro/records.ts'
@@ -28,8 +30,14 @@ export interface SendJob {
   history: SendHistory
 }
 
-/** Commits records of their own before the settlement. */
-export type WriteAhead = (settlement: Settlement) => Promise<void>
+/** What a job is settled with. */
+export interface SendTurn {
+  log: RequestLog
+  /** Commits records of their own before the settlement. */
+  writeAhead: (settlement: Settlement) => Promise<void>
+  /** Aborted: nothing more is to be begun here. */
+  signal: AbortSignal
+}
 
 /** The decisions of the flow, without its scheduling. */
 export interface SendFlow {
@@ -43,14 +51,16 @@ export interface SendFlow {
   handOn(job: SendJob): Settlement | null
   /** What to write for a job that its account has no room for now. */
   postpone(job: SendJob): Settlement
-  /** Sends, and says what to write; null: nothing, the process stops. Where it rejects, the record is a dead letter. */
-  settle(job: SendJob, log: RequestLog, writeAhead: WriteAhead): Promise<Settlement | null>
+  /** Sends, and says what to write; null: nothing, its turn was over. Where it rejects, the record is a dead letter. */
+  settle(job: SendJob, turn: SendTurn): Promise<Settlement | null>
 }
 
 export interface SendPartitionOptions extends Pick<LaneOptions<LaneJob>, 'accounts' | 'records' | 'slotsOf' | 'now'> {
   inputTopics: readonly string[]
   log: RequestLog
   replaceTooLarge: BatcherOptions['replaceTooLarge']
+  /** What was given to an outbox under the turn that is over now should come back. */
+  onHeld: () => void
   /** @param underWay deliveries that were begun and whose outcome will not be recorded here */
   onReleased: (underWay: number) => void
   /** As many settlements are worth a transaction. */
@@ -60,7 +70,7 @@ export interface SendPartitionOptions extends Pick<LaneOptions<LaneJob>, 'accoun
 interface QueuedJob extends SendJob, LaneJob {}
 
 const decodeRetryMs = 1_000
-const leasePollMs = 200
+const beginPollMs = 200
 const relieveEveryMs = 1_000
 /** Under load a transaction starts so long after the one before, or sooner when enough has gathered. */
 const gatherIntervalMs = 25
@@ -80,6 +90,9 @@ export class SendPartition implements PartitionOwner {
   #relieving: NodeJS.Timeout | null = null
   /** Records that are being settled. */
   #underWay = 0
+  /** Until the next rebalance, or the end. */
+  #turn = new AbortController()
+  #whenNothingIsUnderWay: (() => void)[] = []
   #isReleased = false
 
   constructor(context: PartitionContext, flow: SendFlow, options: SendPartitionOptions) {
@@ -133,28 +146,32 @@ export class SendPartition implements PartitionOwner {
   /** Starts nothing new. */
   hold(): void {
     this.#lanes.hold()
+    this.#turn.abort()
+    this.#options.onHeld()
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    this.#lanes.hold()
+    this.hold()
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
     })
-    await Promise.race([this.#lanes.whenIdle(), aborted])
+    if (this.#underWay === 0) return
+    await Promise.race([new Promise<void>((resolve) => this.#whenNothingIsUnderWay.push(resolve)), aborted])
   }
 
   resume(): void {
+    if (this.#turn.signal.aborted) this.#turn = new AbortController()
     this.#lanes.release()
   }
 
   async release(): Promise<void> {
     this.#isReleased = true
-    this.#lanes.hold()
+    this.hold()
     if (this.#relieving !== null) clearInterval(this.#relieving)
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
-    this.#options.onReleased(this.#running.size)
+    this.#options.onReleased(this.#underWay)
   }
 
   async #take(record: ConsumedRecord): Promise<void> {
@@ -219,7 +236,7 @@ export class SendPartition implements PartitionOwner {
   async #settleUntried(record: ConsumedRecord, settlement: Settlement): Promise<void> {
     this.#underWay += 1
     const isCommitted = await this.#commit(settlement)
-    this.#underWay -= 1
+    this.#ended()
     if (isCommitted) this.#intake.count(record.topic, sizeOf(record), -1)
   }
 
@@ -233,18 +250,37 @@ export class SendPartition implements PartitionOwner {
   }
 
   async #settle(job: QueuedJob): Promise<void> {
-    // A worker that was stopped and wakes up may have lost its partitions: it must not begin another delivery before
-    // the group has confirmed it.
-    while (!this.#isReleased && !this.#context.isLeaseFresh()) await delay(leasePollMs)
-    if (this.#isReleased) return
-    this.#underWay += 1
-    const writeAhead = (settlement: Settlement) => this.#batcher.add(settlement)
-    const settlement = await this.#flow
-      .settle(job, this.#options.log, writeAhead)
-      // What nobody foresaw about one record must not end the process, again and again, and with it everybody's mail.
-      .catch((cause: unknown) => this.#flow.reject(job.record, toPosthornError(cause, 'reply')))
-    if (settlement !== null) await this.#commit(settlement)
+    while (await this.#mayBegin()) {
+      const { signal } = this.#turn
+      const writeAhead = (settlement: Settlement) => this.#batcher.add(settlement)
+      this.#underWay += 1
+      const settlement = await this.#flow
+        .settle(job, { log: this.#options.log, writeAhead, signal })
+        // What nobody foresaw about one record must not end the process, again and again, and with it everybody's mail.
+        .catch((cause: unknown) => this.#flow.reject(job.record, toPosthornError(cause, 'reply')))
+      if (settlement !== null) await this.#commit(settlement)
+      this.#ended()
+      // Its turn was over before it was begun. It has the next one, if the partition stays.
+      if (settlement !== null || !signal.aborted) return
+    }
+  }
+
+  /**
+   * Waits until the rebalance is over. And a worker that was stopped and wakes up may have lost its partitions: it must
+   * not begin another delivery before the group has confirmed it.
+   *
+   * @returns false: the partition is released
+   */
+  async #mayBegin(): Promise<boolean> {
+    const mustWait = (): boolean => this.#turn.signal.aborted || !this.#context.isLeaseFresh()
+    while (!this.#isReleased && mustWait()) await delay(beginPollMs)
+    return !this.#isReleased
+  }
+
+  #ended(): void {
     this.#underWay -= 1
+    if (this.#underWay > 0) return
+    for (const resolve of this.#whenNothingIsUnderWay.splice(0)) resolve()
   }
 
   /** @returns false when it can't be committed any more: the batcher has said so, and the partition is being given up */

@@ -14,6 +14,7 @@
 import { Backoff } from '../backoff.ts'
 import type { SmtpConfig } from '../config/config.ts'
 import { PosthornError, toPosthornError } from '../errors.ts'
+import { Alarm } from './alarm.ts'
 import type { DeliveryOutcome } from './smtp-outcome.ts'
 import { unsent } from './smtp/classify-transaction.ts'
 import { connectSmtp, type ConnectDependencies, type SmtpLink } from './smtp/connect.ts'
@@ -43,6 +44,7 @@ export interface SmtpSenderDependencies extends Omit<ConnectDependencies, 'signa
 
 interface Waiting {
   message: SmtpMessage
+  signal: AbortSignal | undefined
   resolve: (outcome: DeliveryOutcome) => void
 }
 
@@ -67,7 +69,7 @@ export class SmtpSender {
   #refusal: PosthornError | null = null
   /** No connection is tried before; on the injected clock. */
   #retryAt = 0
-  #wake: { timer: NodeJS.Timeout; at: number } | null = null
+  readonly #alarm: Alarm
   #stopping = false
   #whenEmpty: (() => void) | null = null
 
@@ -77,15 +79,28 @@ export class SmtpSender {
     this.#rate = options.rate === null ? null : new SendRate(options.rate)
     const { firstMs, maxMs } = deps.backoff ?? { firstMs: 500, maxMs: 15_000 }
     this.#backoff = new Backoff({ firstMs, maxMs, random: deps.random })
+    this.#alarm = new Alarm(() => this.#dispatch(), deps.now)
   }
 
-  /** Never rejects: every failure is an outcome. */
-  send(message: SmtpMessage): Promise<DeliveryOutcome> {
+  /**
+   * Never rejects: every failure is an outcome.
+   *
+   * @param signal aborted, the mail is not begun any more; nobody listens to it, see `withdraw`
+   */
+  send(message: SmtpMessage, signal?: AbortSignal): Promise<DeliveryOutcome> {
     return new Promise((resolve) => {
-      if (this.#stopping) return resolve(unsent(stopped(), message.envelope.recipients))
-      this.#waiting.push({ message, resolve })
+      if (this.#stopping || signal?.aborted === true) return resolve(unsent(stopped(), message.envelope.recipients))
+      this.#waiting.push({ message, signal, resolve })
       this.#dispatch()
     })
+  }
+
+  /** Answers the mails whose signal was aborted while they waited for a connection. */
+  withdraw(): void {
+    for (const waiting of this.#waiting.splice(0)) {
+      if (waiting.signal?.aborted !== true) this.#waiting.push(waiting)
+      else waiting.resolve(unsent(stopped(), waiting.message.envelope.recipients))
+    }
   }
 
   /**
@@ -102,7 +117,7 @@ export class SmtpSender {
         }
       })
     }
-    clearTimeout(this.#wake?.timer)
+    this.#alarm.cancel()
     this.#abort.abort()
     this.#failWaiting(stopped())
     await Promise.all([...this.#sessions].map((session) => session.quit()))
@@ -121,7 +136,7 @@ export class SmtpSender {
     while (this.#waiting.length > 0) {
       if (this.#refusal !== null && this.#retryAt > this.#deps.now()) return this.#failWaiting(this.#refusal)
       const waitMs = this.#rate?.waitMs(this.#deps.now()) ?? 0
-      if (waitMs > 0) return this.#wakeIn(waitMs)
+      if (waitMs > 0) return this.#alarm.setIn(waitMs)
       const session = this.#takeIdle() ?? this.#openOrFind()
       if (session === null) return
       const delivery = this.#nextDelivery()
@@ -146,7 +161,7 @@ export class SmtpSender {
         this.#failWaiting(this.#failure ?? stopped())
         return null
       } else {
-        this.#wakeIn(pauseMs)
+        this.#alarm.setIn(pauseMs)
       }
     }
     if (this.#sessions.size + this.#connecting < connections && pauseMs <= 0) return null
@@ -225,8 +240,9 @@ export class SmtpSender {
           return waiting.resolve(known)
         }
         // Each time costs a connection that had served, and it is the next one's first: a new one answers or fails.
-        if (this.#abort.signal.aborted) waiting.resolve(unsent(stopped(), waiting.message.envelope.recipients))
-        else this.#waiting.unshift(waiting)
+        this.#waiting.unshift(waiting)
+        if (this.#abort.signal.aborted) this.#failWaiting(stopped())
+        else this.withdraw()
       },
     }
   }
@@ -266,17 +282,6 @@ export class SmtpSender {
     for (const { message, resolve } of this.#waiting.splice(0)) {
       resolve(unsent(error, message.envelope.recipients, isRefused))
     }
-  }
-
-  #wakeIn(ms: number): void {
-    const at = this.#deps.now() + ms
-    if (this.#wake !== null && this.#wake.at <= at) return
-    clearTimeout(this.#wake?.timer)
-    const onTime = (): void => {
-      this.#wake = null
-      this.#dispatch()
-    }
-    this.#wake = { timer: setTimeout(onTime, Math.min(ms, 2 ** 31 - 1)), at }
   }
 
   #takeOut(session: SmtpSession): void {

@@ -34,7 +34,7 @@ test('an account that was refused is resumed when it is configured anew', async 
   })
   t.after(() => outboxes.close(0))
   const mail = await outboxes.get('default')?.prepare(sendRequest(), '<m@x>', new Set(), { at: 0, token: 'token' })
-  assert.equal((await mail?.deliver())?.accountFailure, true)
+  assert.equal((await mail?.deliver(new AbortController().signal))?.accountFailure, true)
   assert.deepEqual(
     events.map(({ type }) => type),
     ['AccountPaused'],
@@ -80,6 +80,7 @@ test('a mail that is being saved when the process stops gets the time to be', as
     createFolder: async () => undefined,
     open: async () => undefined,
     searchUids: async () => [],
+    fetchSummaries: async () => [],
     append: async () => {
       gate.emit('appending')
       await once(gate, 'append')
@@ -110,7 +111,7 @@ test('an account that is configured anew finishes its mails the old way, and is 
   const outboxes = open(accounts, config, () => assert.fail())
   const before = outboxes.get('default')
   const mail = await before?.prepare(sendRequest(), '<m@x>', new Set(), seed)
-  const delivering = mail?.deliver()
+  const delivering = mail?.deliver(new AbortController().signal)
   await server.reached('END')
   accounts.replace(withMailbox(server.port, 'b@example.com').accounts)
   assert.notEqual(outboxes.get('default'), before)

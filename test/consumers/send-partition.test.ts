@@ -55,6 +55,7 @@ const start = (
       inputTopics: ['in'],
       log: new RequestLog({ stateTopic: 'state', partition: 0, windowMs: 1, maxIds: 1, now }),
       replaceTooLarge: (one) => one,
+      onHeld: () => undefined,
       onReleased,
       gather: 1,
     },
@@ -98,4 +99,25 @@ test('what is still under way when a partition is let go is counted, and nothing
   )
   await idle.partition.release()
   assert.deepEqual(underWay, [1, 0])
+})
+
+test('what comes back at a rebalance without having been begun is not waited for, and done when the partition stays', async (t) => {
+  const steps = new EventEmitter()
+  const begun = once(steps, 'begun')
+  let turns = 0
+  const { partition, commits } = start(t, async (_, { signal }) => {
+    turns += 1
+    if (turns > 1) return { records: [], source: { topic: 'in', offset: 7 } }
+    steps.emit('begun')
+    await once(signal, 'abort')
+    return null
+  })
+  partition.accept([record])
+  await begun
+  await partition.drain(new AbortController().signal)
+  assert.equal(turns, 1, 'nothing is begun before the rebalance is over')
+  const committed = once(commits, 'commit') as Promise<[readonly OutgoingRecord[], Positions]>
+  partition.resume()
+  const [, positions] = await committed
+  assert.deepEqual([turns, positions.get('in')], [2, { offset: 8, settled: [] }])
 })

@@ -396,6 +396,29 @@ void describe('rate and stop', { concurrency: 4 }, () => {
     assert.equal((await sender.send(mailTo())).error?.code, 'STOPPED')
   })
 
+  void test('what waits for a connection can be taken back, and is not begun afterwards', async (t) => {
+    const { sender, server } = await start(t, usual)
+    const turn = new AbortController()
+    const { mail, open } = gatedMail()
+    const first = sender.send(mail, turn.signal)
+    const waiting = [sender.send(mailTo(), turn.signal), sender.send(mailTo(), turn.signal), sender.send(mailTo())]
+    await server.reached('DATA')
+    turn.abort()
+    sender.withdraw()
+    const taken = await Promise.all(waiting.slice(0, 2))
+    assert.deepEqual(
+      taken.map(({ kind, error }) => [kind, error?.code]),
+      [
+        ['retry', 'STOPPED'],
+        ['retry', 'STOPPED'],
+      ],
+    )
+    assert.equal((await sender.send(mailTo(), turn.signal)).error?.code, 'STOPPED')
+    open()
+    assert.deepEqual(kinds(await Promise.all([first, ...waiting.slice(2)])), ['delivered'])
+    assert.equal(server.mails.length, 2)
+  })
+
   void test('close gives up a connection that is being opened', async (t) => {
     const { sender, server } = await start(t, ({ step }) => (step === 'CONNECT' ? { stall: true } : undefined))
     const sending = sender.send(mailTo())

@@ -118,10 +118,12 @@ export const settle = async ({
   }
   const job = { record, request: sendRequest(request), history: { ...firstHistory(record, startedAt), ...history } }
   const ahead: Settlement[] = []
-  const settlement = await flow.settle(job, requestLog, async (one) => {
+  const writeAhead = async (one: Settlement): Promise<void> => {
     calls.push('begin')
     ahead.push(one)
-  })
+  }
+  const { signal } = new AbortController()
+  const settlement = await flow.settle(job, { log: requestLog, writeAhead, signal })
   const records = settlement?.records ?? []
   const eventsBefore = events.length
   settlement?.onCommitted?.()
