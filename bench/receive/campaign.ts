@@ -48,7 +48,8 @@ interface Mailbox {
   delivered: number
 }
 
-class Lane {
+/** An installation with mailboxes of every after-read action, and what was delivered to them. */
+export class Lane {
   readonly #scope: Scope
   readonly #dovecot: Dovecot
   readonly #random: () => number
@@ -65,7 +66,8 @@ class Lane {
     this.#mailboxes = afters.map((after) => ({ user: dovecot.newUser('campaign').user, after, delivered: 0 }))
   }
 
-  async start(workers: number): Promise<void> {
+  /** @param brokers default: the shared one */
+  async start(workers: number, brokers?: readonly string[]): Promise<void> {
     const accounts = this.#mailboxes.map(({ user, after }) => {
       const imap = {
         host: this.#dovecot.host,
@@ -77,7 +79,7 @@ class Lane {
       return [user, { imap, receive: [{ folder: 'INBOX', start: 'earliest', after, poll: '2s' }] }] as const
     })
     for (const { user } of this.#mailboxes) await this.#dovecot.deliver({ user }, [])
-    this.#deployment = await deploy(this.#scope, Object.fromEntries(accounts))
+    this.#deployment = await deploy(this.#scope, Object.fromEntries(accounts), {}, {}, brokers)
     for (let n = 0; n < workers; n += 1) this.#workers.push(this.#newWorker())
   }
 
@@ -87,6 +89,13 @@ class Lane {
       await this.#dovecot.deliver(mailbox, [this.#compose()])
       mailbox.delivered += 1
     }
+  }
+
+  /** Resolves when so many messages are published. */
+  async published(count: number): Promise<void> {
+    const { config } = this.#deployment ?? assert.fail()
+    for (const worker of this.#workers) await worker.seen(({ event }) => event === 'Started')
+    await new Cluster(this.#scope, config).take(config.kafka.topics.inbound, count)
   }
 
   async kill(): Promise<void> {

@@ -116,29 +116,3 @@ test('a worker receives from Dovecot over TLS and deletes what it has published'
   assert.equal(await worker.stop(), 0)
   assert.deepEqual(await dovecot.files({ user }), [])
 })
-
-test('a folder that Dovecot has renumbered goes on: what came meanwhile is published, the rest is not repeated', async (t) => {
-  const dovecot = await testDovecot()
-  const { user, password } = dovecot.newUser()
-  const ca = { caFile: 'ca.pem' }
-  const imap = { host: '127.0.0.1', port: dovecot.imapPort, security: 'starttls', ...ca, auth: { user, password } }
-  const receive = [{ folder: 'INBOX', start: 'earliest' }]
-  const files = { 'ca.pem': dovecot.certificates.ca }
-  const { config, configFile } = await deploy(t, { main: { imap, receive } }, {}, files)
-  const { inbound } = config.kafka.topics
-  const cluster = new Cluster(t, config)
-  await dovecot.deliver({ user }, ['Subject: a\r\n\r\n', 'Subject: b\r\n\r\n', 'Subject: c\r\n\r\n'])
-  const first = new Worker(t, configFile)
-  await first.seen(({ event, published }) => event === 'FolderSynced' && published === 3)
-  assert.equal(await first.stop(), 0)
-
-  await dovecot.deliver({ user }, ['Subject: meanwhile\r\n\r\n'])
-  await dovecot.renumber({ user })
-  const second = new Worker(t, configFile)
-  await second.seen(({ event }) => event === 'UidValidityChanged')
-  await second.seen(({ event, published }) => event === 'FolderSynced' && published === 1)
-  assert.equal(await second.stop(), 0)
-  const messages = await cluster.takeDecoded('InboundMessage', inbound, 4)
-  assert.deepEqual(messages.map(({ subject }) => subject).sort(), ['a', 'b', 'c', 'meanwhile'])
-  assert.equal((await cluster.readAll(inbound)).length, 4)
-})

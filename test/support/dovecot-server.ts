@@ -183,6 +183,14 @@ export class Dovecot {
     await this.#process?.stop()
   }
 
+  /** All of its processes end at once, as after a crash of the machine. */
+  async kill(): Promise<void> {
+    if (this.#process === null || this.#process.hasExited) return
+    // The supervisor starts it as the leader of a group.
+    process.kill(-this.#process.pid, 'SIGKILL')
+    await this.#process.exited
+  }
+
   async release(): Promise<void> {
     await this.#supervisor.close()
     await rm(this.#root, { recursive: true, force: true })
@@ -223,6 +231,13 @@ export class Dovecot {
   async renumber({ user }: Pick<MailUser, 'user'>): Promise<void> {
     const path = join(this.#root, 'mail', user, 'INBOX')
     for (const name of await readdir(path)) if (name.startsWith('dovecot')) await rm(join(path, name))
+  }
+
+  /** Deletes a folder and makes it again: a new UIDVALIDITY, and UIDs from 1 on. */
+  async recreate({ user }: Pick<MailUser, 'user'>, folder: string): Promise<void> {
+    const config = join(this.#root, 'dovecot.conf')
+    await run('doveadm', ['-c', config, 'mailbox', 'delete', '-u', user, folder])
+    await run('doveadm', ['-c', config, 'mailbox', 'create', '-u', user, folder])
   }
 
   /** The names of the files of a folder, with their flags. */
