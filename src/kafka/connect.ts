@@ -20,6 +20,7 @@ import { hideAbortedRecords } from './hide-aborted-records.ts'
 import { oauthBearer, type BearerTokens } from './oauth-bearer.ts'
 import { partitionFor } from './partition-for.ts'
 import { quietRequestQueue } from './quiet-request-queue.ts'
+import { refreshLeaders } from './refresh-leaders.ts'
 import { rememberCoordinators } from './remember-coordinators.ts'
 
 /** What it takes to reach a cluster. */
@@ -104,6 +105,7 @@ export const createKafka = ({ brokers, tls, sasl, compression }: KafkaEndpoint, 
   quietRequestQueue()
   encodeRecordsOnce()
   hideAbortedRecords()
+  refreshLeaders()
   const config = {
     brokers: [...brokers],
     clientId: options.clientId,

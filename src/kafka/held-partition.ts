@@ -5,6 +5,7 @@
  * the claim's own marker) → running → released. Inputs flow only while running, the state topic only while replaying.
  */
 import type { Admin } from 'kafkajs'
+import { PosthornError } from '../errors.ts'
 import type { Awaited } from '../readiness.ts'
 import { fitPosition, type Extent, type RecordLoss } from './fit-position.ts'
 import { claimMarkerHeader, type PartitionLedger, type Positions } from './partition-ledger.ts'
@@ -57,7 +58,10 @@ export class HeldPartition {
     const { partition } = this.#ledger
     const extentOf = async (topic: string): Promise<Extent> => {
       const found = (await admin.fetchTopicOffsets(topic)).find((one) => one.partition === partition)
-      return { low: Number(found?.low ?? 0), high: Number(found?.high ?? 0) }
+      if (found !== undefined) return { low: Number(found.low), high: Number(found.high) }
+      // Taken for an empty topic it would be read from its beginning.
+      const message = `Kafka does not tell the offsets of partition ${partition} of ${topic}`
+      throw new PosthornError('KAFKA_FAILED', message, { stage: 'start', retryable: true })
     }
     const fitted = await Promise.all(
       [...positions].map(async ([topic, position]) => [topic, fitPosition(position, await extentOf(topic))] as const),

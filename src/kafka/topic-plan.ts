@@ -212,6 +212,12 @@ const sizeProblem = (plan: TopicPlan, existing: ExistingTopic, carried: Existing
   ]
 }
 
+const carriedBy = (
+  { carries }: TopicPlan,
+  plans: readonly TopicPlan[],
+  existing: ReadonlyMap<string, ExistingTopic>,
+): ExistingTopic | undefined => existing.get(plans.find(({ role }) => role === carries)?.name ?? '')
+
 /** The first existing topic of a plan's group, in the order of the plans: the others are measured by it. */
 const anchorOf = (
   plan: TopicPlan,
@@ -231,12 +237,11 @@ export const findTopicProblems = (
   plans.flatMap((plan) => {
     const found = existing.get(plan.name)
     if (found === undefined) return []
-    const carried = plans.find(({ role }) => role === plan.carries)
     return [
       ...cleanupProblem(plan, found),
       ...countProblem(plan, found, anchorOf(plan, plans, existing)),
       ...retentionProblem(plan, found),
-      ...sizeProblem(plan, found, existing.get(carried?.name ?? '')),
+      ...sizeProblem(plan, found, carriedBy(plan, plans, existing)),
     ]
   })
 
@@ -257,8 +262,18 @@ export const findTopicRisks = (
     ]
   })
 
-/** @returns the plans of the topics to be made, with as many partitions as an existing topic of their group has */
+/**
+ * @returns the plans of the topics to be made, with as many partitions as an existing topic of their group has, and taking
+ *   what an existing topic gives them to carry
+ */
 export const missingTopics = (plans: readonly TopicPlan[], existing: ReadonlyMap<string, ExistingTopic>): TopicPlan[] =>
   plans
     .filter(({ name }) => !existing.has(name))
-    .map((plan) => ({ ...plan, partitions: anchorOf(plan, plans, existing)?.partitions ?? plan.partitions }))
+    .map((plan) => {
+      const carriedBytes = carriedBy(plan, plans, existing)?.maxMessageBytes ?? 0
+      return {
+        ...plan,
+        partitions: anchorOf(plan, plans, existing)?.partitions ?? plan.partitions,
+        maxMessageBytes: carriedBytes <= plan.maxMessageBytes ? plan.maxMessageBytes : carriedBytes + headroomBytes,
+      }
+    })

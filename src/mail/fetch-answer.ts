@@ -102,7 +102,10 @@ export const readFetchLine = (line: string, isFirst: boolean, into: FetchAnswer)
     const name = (groups[first] ?? '').toUpperCase()
     const value = groups[first + 1] ?? ''
     if (name === 'BODY') {
-      return { kind: 'literal', name: value === '' ? 'source' : 'headers', bytes: Number(groups[first + 2]) }
+      const literal = value === '' ? 'source' : 'headers'
+      // Told again and again, they would be held without end.
+      if (into[literal] !== undefined) return foreign
+      return { kind: 'literal', name: literal, bytes: Number(groups[first + 2]) }
     }
     if (!keep(name, value, into)) return foreign
     at = item.lastIndex

@@ -49,3 +49,20 @@ for (const fault of faults) {
     assert.deepEqual(await readValues(direct, topic, 6), ['0', '1', '2', '3', '4', '5'])
   })
 }
+
+test('offsets are asked of the new leader at once where a partition was moved', async (t) => {
+  const { faulty, proxy, topic } = await setUp(t)
+  const admin = faulty.admin()
+  await admin.connect()
+  t.after(() => admin.disconnect())
+  const offsets = await admin.fetchTopicOffsets(topic)
+  const notLeader = (response: Buffer): Buffer => {
+    // Version 3: throttle time, one topic, one partition, then its error code.
+    response.writeInt16BE(6, 4 + 4 + 2 + topic.length + 4 + 4)
+    return response
+  }
+  const struck = proxy.next('ListOffsets', notLeader)
+  const asked = proxy.next('Metadata', (response) => response)
+  assert.deepEqual(await admin.fetchTopicOffsets(topic), offsets)
+  await Promise.all([struck, asked])
+})

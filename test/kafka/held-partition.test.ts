@@ -52,6 +52,13 @@ describe('HeldPartition', () => {
     assert.deepEqual(calls, [])
   })
 
+  it('takes a topic of which Kafka does not tell the offsets for no empty one', async () => {
+    const { held } = setUp()
+    const admin = { fetchTopicOffsets: async () => [{ partition: 2, low: '1', high: '9' }] } as unknown as Admin
+    await assert.rejects(held.claim(admin), { code: 'KAFKA_FAILED', retryable: true })
+    assert.equal(held.wants('state'), false)
+  })
+
   it('replays the state from its beginning to its own marker, over the markers of others, then begins', async () => {
     const { held, admin, calls } = setUp()
     assert.deepEqual(await held.claim(admin), { seek: { topic: 'state', offset: 4 }, losses: [] })

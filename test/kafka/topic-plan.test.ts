@@ -188,4 +188,13 @@ describe('missingTopics', () => {
     assert.equal(counts['mail.send.requests'], 12)
     assert.equal('mail.checkpoints' in counts, false)
   })
+
+  it('makes room for what an existing topic takes, so that a topic of its own making is not refused', () => {
+    const requests = existing('mail.send.requests', { maxMessageBytes: 50_000_000 })
+    const found = new Map([requests])
+    const made = missingTopics(plans, found).map(({ name, maxMessageBytes }) => existing(name, { maxMessageBytes }))
+    assert.deepEqual(problemsWith(requests, ...made), [])
+    const unchanged = missingTopics(plans, new Map([existing('mail.send.requests')]))
+    assert.ok(unchanged.every(({ name, maxMessageBytes }) => maxMessageBytes === planOf(name).maxMessageBytes))
+  })
 })

@@ -37,6 +37,11 @@ test('a literal ends the line, and what follows it is read on', () => {
   assert.deepEqual(readFetchLine(')', false, answer), { kind: 'end' })
 })
 
+test('a message that is told twice in one answer is left to the client, which bounds how much it holds', () => {
+  const answer = { uid: 5, source: Buffer.from('once') }
+  assert.deepEqual(readFetchLine(' BODY[] {4}', false, answer), { kind: 'foreign' })
+})
+
 for (const line of [
   '* 1 EXISTS',
   '* 1 FETCH',

@@ -13,6 +13,7 @@ import type { TestContext } from 'node:test'
 const apiKeys = {
   Produce: 0,
   Fetch: 1,
+  ListOffsets: 2,
   Metadata: 3,
   OffsetFetch: 9,
   FindCoordinator: 10,
