@@ -27,17 +27,24 @@ const isBlank = (code: number): boolean => code === 32 || code === 9
  * Splits a block, which ends before its empty line.
  *
  * A line that is neither a field nor a continuation is left out, as mail readers do; one whose name has blanks is kept.
- * Where it is text in words, or a delimiter, and no field follows, the sender forgot the empty line and the body
- * begins there.
+ * Where it is text in words without a colon, or a delimiter, and no field follows, the sender forgot the empty line and
+ * the body begins there, or with the lines in front of it whose names have blanks.
  */
 export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
   const text = block.toString('latin1')
   const fields: RawField[] = []
-  /** Lines since `junkAt` that would be fields if blanks were allowed in names. */
+  /** Lines since the last field that would be fields if blanks were allowed in names, and where the first of them is. */
   let loose: RawField[] = []
+  let looseAt = -1
   let junkAt = -1
   let isJunk = false
   let isLastJunk = false
+  const keepLoose = (): void => {
+    if (loose.length > 0) defects.add('header: a field name with blanks in it was kept as written')
+    for (const field of loose) fields.push(field)
+    loose = []
+    looseAt = -1
+  }
   let at = 0
   while (at < text.length) {
     let lineEnd = text.indexOf('\n', at)
@@ -56,21 +63,24 @@ export const splitHeader = (block: Buffer, defects: DefectLog): RawHeader => {
     }
     if (isField) {
       if (trimmed !== name) defects.add('header: space before the colon was ignored')
-      if (loose.length > 0) defects.add('header: a field name with blanks in it was kept as written')
-      fields.push(...loose)
-      loose = []
+      keepLoose()
       isJunk ||= isLastJunk
       isLastJunk = false
       junkAt = -1
       fields.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
     } else if (!isEnvelopeLine(line, at)) {
       const isLoose = looseFieldName.test(trimmed) && !line.startsWith('--')
-      if (isLoose) loose.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
-      if (junkAt < 0 && isBodyLine(line)) junkAt = at
+      if (isLoose) {
+        loose.push({ name: trimmed, key: trimmed.toLowerCase(), raw: text.slice(at + colon + 1, lineEnd) })
+        if (looseAt < 0) looseAt = at
+      } else if (junkAt < 0 && isBodyLine(line)) {
+        junkAt = looseAt < 0 ? at : looseAt
+      }
       isLastJunk ||= !isLoose
     }
     at = lineEnd + 1
   }
+  if (junkAt < 0) keepLoose()
   if (isJunk || (isLastJunk && junkAt < 0)) defects.add('header: a line that is no field was left out')
   if (junkAt >= 0) {
     defects.add('header: no empty line before the body; the body was taken to begin at the first line that is no field')
