@@ -1,12 +1,13 @@
 /**
- * Chunks of any size → buffers of exactly `partBytes`, the last one as long as what is left. Yields one empty buffer
+ * Chunks of any size → buffers as `take` makes them, all of one length, the last one as long as what is left. Yields one empty buffer
  * for empty content.
  *
  * Two buffers take turns, whatever the content's length: a yielded part stays as it is while the one behind it is
  * gathered and taken, and is overwritten when a third is asked for.
  */
-export async function* cutParts(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Buffer> {
-  let part: Buffer = Buffer.allocUnsafeSlow(partBytes)
+export async function* cutParts(content: AsyncIterable<Uint8Array>, take: () => Buffer): AsyncGenerator<Buffer> {
+  let part: Buffer = take()
+  const partBytes = part.length
   let other: Buffer | null = null
   let filled = 0
   let yielded = 0
@@ -20,7 +21,7 @@ export async function* cutParts(content: AsyncIterable<Uint8Array>, partBytes: n
       yield part
       yielded += 1
       const full = part
-      part = other ?? Buffer.allocUnsafeSlow(partBytes)
+      part = other ?? take()
       other = full
       filled = 0
     }

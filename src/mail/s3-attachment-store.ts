@@ -10,6 +10,7 @@ import type { StorageConfig } from '../config/config.ts'
 import { PosthornError, type Stage } from '../errors.ts'
 import type { AttachmentStore, ObjectReference } from './attachment-store.ts'
 import { classifyStorageError } from './classify-storage-error.ts'
+import { PartBuffers } from './part-buffers.ts'
 import { readObject } from './read-object.ts'
 import { createS3Client } from './s3-client.ts'
 import { createS3Putter, type PutSettings } from './s3-put.ts'
@@ -20,6 +21,9 @@ export interface S3StoreOptions extends PutSettings {
   /** Bytes of a part of a multipart upload; two are in memory at once. S3 wants at least 5 MiB. */
   readonly partBytes: number
 }
+
+/** Two uploads at once use them again. */
+const keptBuffers = 4
 
 const defaults: S3StoreOptions = {
   partBytes: 5 * 1024 * 1024,
@@ -41,6 +45,7 @@ export const createS3AttachmentStore = (
   const reading = createS3Client(config, settings, 'read')
   const writing = createS3Client(config, settings, 'write')
   const putter = createS3Putter(writing, config, settings)
+  const buffers = new PartBuffers(settings.partBytes, keptBuffers)
   const writer = createS3Writer(writing, putter, config.bucket, config.connections)
 
   const open = async (reference: ObjectReference, stage: Stage): Promise<Readable> => {
@@ -75,7 +80,7 @@ export const createS3AttachmentStore = (
     },
 
     putStream: async ({ content, ...head }) => {
-      const uploaded = await uploadStream(content, writer.upload(head), settings.partBytes)
+      const uploaded = await uploadStream(content, writer.upload(head), buffers)
       return { bucket: config.bucket, key: head.key, ...uploaded }
     },
 

@@ -14,6 +14,7 @@
 import { createHash } from 'node:crypto'
 
 import { cutParts } from './cut-parts.ts'
+import type { PartBuffers } from './part-buffers.ts'
 
 export interface UploadPort {
   putWhole(content: Buffer, sha256: string): Promise<string | null>
@@ -35,16 +36,22 @@ export interface Uploaded {
 }
 
 /**
- * @param partBytes At least 5 MiB on real servers.
+ * @param buffers Of at least 5 MiB on real servers.
  * @throws What the content's source or the port throws, after the upload is aborted.
  */
 export const uploadStream = async (
   content: AsyncIterable<Uint8Array>,
   port: UploadPort,
-  partBytes: number,
+  buffers: PartBuffers,
 ): Promise<Uploaded> => {
   const hash = createHash('sha256')
   const tags: string[] = []
+  const used: Buffer[] = []
+  const take = (): Buffer => {
+    const buffer = buffers.take()
+    used.push(buffer)
+    return buffer
+  }
   let size = 0
   let uploadId: string | null = null
   let inFlight: Promise<void> = Promise.resolve()
@@ -54,10 +61,10 @@ export const uploadStream = async (
   }
 
   try {
-    for await (const part of cutParts(content, partBytes)) {
+    for await (const part of cutParts(content, take)) {
       hash.update(part)
       size += part.length
-      if (uploadId === null && part.length < partBytes) {
+      if (uploadId === null && part.length < buffers.bytes) {
         const sha256 = hash.digest('hex')
         return { versionId: await port.putWhole(part, sha256), size, sha256 }
       }
@@ -80,5 +87,8 @@ export const uploadStream = async (
       await port.abort(uploadId).catch(() => undefined)
     }
     throw error
+  } finally {
+    // Nothing is in flight by now.
+    for (const buffer of used) buffers.give(buffer)
   }
 }

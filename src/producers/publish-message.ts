@@ -49,9 +49,6 @@ export interface Prepared {
 /** Up to this size a message is fetched whole. */
 export const streamAboveBytes = 8 * 1_048_576
 
-/** What one message holds while it is streamed: a slice of it, and two parts of each object that is open. */
-const streamedBytes = 24 * 1_048_576
-
 /** What comes at once of a message that is streamed. */
 const sliceBytes = 1_048_576
 
@@ -140,7 +137,7 @@ export class MessagePublisher {
       const open = () => this.#keepMoving(mailbox, sliceBytes, mailbox.streamRaw(uid, size))
       const storeMessage = () =>
         size > maxMessageBytes ? refuseSize(size, maxMessageBytes) : store.storeStream(place(uid), open)
-      await budget.hold(streamedBytes, signal, () =>
+      await budget.hold(store.streamedBytes, signal, () =>
         handle(summary, false, storeMessage, () => store.storeRawStream(place(uid), open())),
       )
     }

@@ -64,11 +64,26 @@ const findsAttachment = async (content: AsyncIterable<Buffer>, limits: ParseLimi
   }
 }
 
+const mebibyte = 1_048_576
+
+/** What passes through goes to the upload as well. */
+async function* copyInto(upload: Upload, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const bytes of content) {
+    await upload.write(bytes)
+    yield bytes
+  }
+}
+
 export class MessageStore {
   readonly #options: MessageStoreOptions
 
   constructor(options: MessageStoreOptions) {
     this.#options = options
+  }
+
+  /** What one message holds while it is streamed: slices of it, and two parts of each object that is open. */
+  get streamedBytes(): number {
+    return (this.#options.keepRaw ? 34 : 24) * mebibyte
   }
 
   /**
@@ -98,10 +113,11 @@ export class MessageStore {
   /**
    * The same in bounded memory.
    *
-   * @param open begins to read the message from its start; called once more for each of `keepRaw` and `hasAttachment`
+   * @param open begins to read the message from its start; called once more for `hasAttachment`, and where the message
+   *   turns out to be one whose raw bytes have to be kept
    */
   async storeStream(place: MessagePlace, open: () => AsyncIterable<Buffer>): Promise<StoredMessage | null> {
-    const { store, limits, hasAttachment } = this.#options
+    const { store, limits, keepRaw, hasAttachment } = this.#options
     if (hasAttachment !== null && (await findsAttachment(open(), limits)) !== hasAttachment) return null
     const uploads: { head: AttachmentHead | BodyKind; upload: Upload }[] = []
     const begin = (head: AttachmentHead | BodyKind) => {
@@ -110,7 +126,16 @@ export class MessageStore {
       uploads.push({ head, upload })
       return upload
     }
-    const parsed = await parseMessageStream(open(), limits, { openAttachment: begin, openLargeBody: begin })
+    // Read once where it is known from the start that all of it is kept.
+    const whole = keepRaw ? openUpload(store, this.#rawHead(place)) : null
+    const source = whole === null ? open() : copyInto(whole, open())
+    const parsed = await parseMessageStream(source, limits, { openAttachment: begin, openLargeBody: begin }).catch(
+      async (error: unknown) => {
+        await whole?.abort(error)
+        throw error
+      },
+    )
+    await whole?.end()
     const attachments: InboundAttachment[] = []
     const bodies: { text?: ObjectRef; html?: ObjectRef } = {}
     for (const { head, upload } of uploads) {
@@ -118,7 +143,8 @@ export class MessageStore {
       if (typeof head === 'string') bodies[head] = toRef(stored)
       else attachments.push(toAttachment(head, stored))
     }
-    const raw = this.#keepsRaw(parsed) ? await this.storeRawStream(place, open()) : null
+    const kept = whole === null ? null : toRef(await whole.stored)
+    const raw = kept ?? (this.#keepsRaw(parsed) ? await this.storeRawStream(place, open()) : null)
     return { parsed, stored: { attachments, raw, ...bodies } }
   }
 

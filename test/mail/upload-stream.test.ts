@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { it } from 'node:test'
 
+import { PartBuffers } from '../../src/mail/part-buffers.ts'
 import { uploadStream, type UploadPort } from '../../src/mail/upload-stream.ts'
 
 async function* from(text: string): AsyncGenerator<Buffer> {
@@ -29,15 +30,17 @@ const recording = (changes: Partial<UploadPort> = {}): { calls: string[]; port: 
   return { calls, port }
 }
 
+const buffers = new PartBuffers(3, 4)
+
 it('puts whole what fits into one part', async () => {
   const { calls, port } = recording()
-  assert.deepEqual(await uploadStream(from('ab'), port, 3), { versionId: 'v', size: 2, sha256: sha256('ab') })
+  assert.deepEqual(await uploadStream(from('ab'), port, buffers), { versionId: 'v', size: 2, sha256: sha256('ab') })
   assert.deepEqual(calls, ['put ab'])
 })
 
 it('uploads the rest in parts and labels it with its hash', async () => {
   const { calls, port } = recording()
-  assert.deepEqual(await uploadStream(from('abcdefgh'), port, 3), {
+  assert.deepEqual(await uploadStream(from('abcdefgh'), port, buffers), {
     versionId: 'v2',
     size: 8,
     sha256: sha256('abcdefgh'),
@@ -62,7 +65,7 @@ it('aborts once the part in flight has come to its end', async () => {
     },
     abort: async () => void events.push('abort'),
   })
-  await assert.rejects(uploadStream(failing(), port, 3), /source/)
+  await assert.rejects(uploadStream(failing(), port, buffers), /source/)
   assert.deepEqual(events, ['part ended', 'abort'])
 })
 
@@ -75,7 +78,7 @@ it('reports the first failure, also when the abort fails', async () => {
       throw new Error('abort')
     },
   })
-  await assert.rejects(uploadStream(from('abc'), port, 3), /complete/)
+  await assert.rejects(uploadStream(from('abc'), port, buffers), /complete/)
 })
 
 it('does not abort what is complete', async () => {
@@ -84,6 +87,25 @@ it('does not abort what is complete', async () => {
       throw new Error('label')
     },
   })
-  await assert.rejects(uploadStream(from('abc'), port, 3), /label/)
+  await assert.rejects(uploadStream(from('abc'), port, buffers), /label/)
   assert.ok(!calls.includes('abort id'))
+})
+
+it('uses its buffers again, also after a failure, and not before the part in flight has come to its end', async () => {
+  const own = new PartBuffers(3, 4)
+  const seen = new Set<unknown>()
+  const contents: string[] = []
+  const { port } = recording({
+    putPart: async (_id, _number, content) => {
+      seen.add(content.buffer)
+      await new Promise((resolve) => setImmediate(resolve))
+      contents.push(String(content))
+      return 'tag'
+    },
+  })
+  await uploadStream(from('abcdefgh'), port, own)
+  await assert.rejects(uploadStream(failing(), port, own), /source/)
+  await uploadStream(from('ijklmnop'), port, own)
+  assert.equal(seen.size, 2)
+  assert.deepEqual(contents, ['abc', 'def', 'gh', 'abc', 'ijk', 'lmn', 'op'])
 })

@@ -28,7 +28,12 @@ test('a streamed message comes out as one in memory does: record, attachment, bo
   const whole = await opened(t)
   const streamed = await opened(t)
   const fromMemory = await whole.messages.storeWhole(place, raw)
-  const fromStream = await streamed.messages.storeStream(place, () => inSlices(raw))
+  let reads = 0
+  const fromStream = await streamed.messages.storeStream(place, () => {
+    reads += 1
+    return inSlices(raw)
+  })
+  assert.equal(reads, 1)
   assert.deepEqual(fromStream, fromMemory)
   assert.ok(fromStream)
   assert.equal(fromStream.stored.attachments[0]?.sha256, sha256)
