@@ -166,7 +166,12 @@ const decodeSections = (sections: Section[], defects: DefectLog): string => {
     return decodePlain(sections.map((section) => section.text).join(''), defects) ?? ''
   }
   const prefix = first?.encoded === true ? /^([^']*)'[^']*'/.exec(first.text) : null
-  if (prefix === null) defects.add('parameter: malformed; read as far as it was clear')
+  if (prefix === null) {
+    defects.add('parameter: malformed; read as far as it was clear')
+    const plain = sections.map((section) => section.text).join('')
+    // The name says RFC 2231, the value is an encoded word.
+    if (plain.includes('=?')) return decodePlain(plain, defects) ?? ''
+  }
   const bytes = Buffer.from(
     sections
       .map(({ encoded, text }, index) => {
