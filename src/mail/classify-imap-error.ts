@@ -131,6 +131,15 @@ const throttledForMs = 10 * 60_000
 const isOfReading = (stage: Stage, response: unknown): boolean =>
   response === 'OVERQUOTA' && (stage === 'connect' || stage === 'select' || stage === 'fetch')
 
+const reasonOf = (fault: Fault): string => {
+  const reason = [responseCodeOf(fault), fault.code].find((one) => typeof one === 'string')
+  if (typeof reason === 'string') return reason
+  if (fault.mailboxMissing === true) return 'there is no such folder'
+  if (fault.responseStatus === 'NO' || fault.responseStatus === 'BAD')
+    return `the server answers ${fault.responseStatus}`
+  return fault instanceof Error ? fault.name : 'no reason given'
+}
+
 /** @param what was being done, for the message: `opening folder "INBOX" at imap.example.com:993` */
 export const classifyImapError = (error: unknown, stage: Stage, what: string): PosthornError => {
   if (isPosthornError(error)) return error
@@ -147,9 +156,7 @@ export const classifyImapError = (error: unknown, stage: Stage, what: string): P
   const fault: Fault = typeof error === 'object' && error !== null ? error : {}
   const isThrottled = isOfReading(stage, responseCodeOf(fault))
   const { code, retryable, action } = isThrottled ? throttled : judge(fault, stage)
-  const reason = [responseCodeOf(fault), fault.code].find((one) => typeof one === 'string')
-  const text = typeof reason === 'string' ? reason : error instanceof Error ? error.name : 'no reason given'
-  return new PosthornError(code, `IMAP: ${what} failed (${text})`, {
+  return new PosthornError(code, `IMAP: ${what} failed (${reasonOf(fault)})`, {
     stage,
     retryable,
     cause: error,

@@ -26,7 +26,7 @@ test('a refusal is told of the command that was refused, though another one fail
   assert.deepEqual(told, [
     'IMAP: searching failed (NOPERM)',
     'IMAP: fetching messages failed (LIMIT)',
-    'IMAP: removing flags failed (no reason given)',
+    'IMAP: removing flags failed (the server answers NO)',
   ])
 })
 
@@ -41,4 +41,16 @@ test('a reason is given once, to the command that it belongs to', () => {
   const lost = new Error('of no command')
   faults.logger.warn({ err: lost })
   for (const verb of ['STORE', 'MOVE']) assert.equal(faults.take([verb]), lost, 'it is the reason of all of them')
+})
+
+test('a folder that is missing is said to be, also by a server that answers without a code', async (t) => {
+  const server = await startImapScriptServer(t, {
+    script: ({ verb }) => (verb === 'SELECT' ? { answer: 'NO what folder?' } : undefined),
+  })
+  const mailbox = await connectMailbox(server.config())
+  t.after(() => mailbox.close())
+  await assert.rejects(mailbox.open('Gone', { readOnly: false }), {
+    code: 'IMAP_FOLDER_MISSING',
+    message: 'IMAP: opening folder "Gone" failed (there is no such folder)',
+  })
 })
