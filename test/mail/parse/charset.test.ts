@@ -64,4 +64,20 @@ describe('a charset', () => {
     assert.equal(read('hz-gb-2312', 'a~~{ ~{Dc:C~} b~\nc~{Dc\nd~'), 'a~{ 你好 bc你\nd~')
     assert.equal(read('iso-2022-kr', '\x1b$)C\x0e>H3g\x0f a\n\x0e>H\nb\x1b'), '안녕 a\n안\nb\x1b')
   })
+
+  it('is decoded in pieces where a line is longer than what is held, the same ones however it comes', () => {
+    const charset = findCharset('gb18030')
+    assert.ok(charset !== null && charset !== 'undeclared')
+    const inChunks = (bytes: Buffer): string => {
+      const decoder = charset.open()
+      let text = ''
+      for (let at = 0; at < bytes.length; at += 100_001) text += decoder.write(bytes.subarray(at, at + 100_001))
+      return text + decoder.end()
+    }
+    const word = Buffer.from('c4e3bac320', 'hex')
+    const withBlanks = Buffer.concat(Array<Buffer>(500_000).fill(word))
+    assert.equal(inChunks(withBlanks), '你好 '.repeat(500_000), 'cut behind blanks')
+    const odd = Buffer.concat([Buffer.from('x'), Buffer.alloc(2_500_000, word.subarray(0, 4))])
+    assert.equal(inChunks(odd), charset.decode(odd))
+  })
 })
