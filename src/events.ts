@@ -31,7 +31,7 @@ export type PosthornEvent =
   | { type: 'KafkaTrouble'; role: Role | 'oauth'; code: ErrorCode; message: string }
   /**
    * Kafka has deleted records that no worker had taken (`records` at most), or the topic ends before what was committed
-   * (`records` null): it was made anew. Reading goes on at `to`.
+   * (`records` null): it was made anew, or has lost its end. Reading goes on at `to`.
    */
   | {
       type: 'RecordsLost'

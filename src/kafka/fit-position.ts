@@ -1,6 +1,6 @@
 /**
  * What the group has committed against what the topic still holds (pure). They part when records are deleted before
- * anybody took them (retention, DeleteRecords), or when the topic was made anew or cut off.
+ * anybody took them (retention, DeleteRecords), or when the topic was made anew or has lost its end.
  */
 import type { Committable } from './offset-tracker.ts'
 
@@ -26,19 +26,26 @@ export interface RecordLoss extends Lost {
 }
 
 /**
- * @returns where to go on. Behind the end of the topic that is its beginning: records whose offsets were committed
- *   already are other records now, and the ids of those that are not keep them from being sent again.
+ * @param since offset of the oldest record that may have been written after the last commit. Of a topic that was made anew
+ *   that is its beginning; of one that has lost its end it leaves out what was done, which nothing else may prevent from
+ *   being done again. Asked for where the topic ends before what was committed
+ * @returns where to go on
  */
 export const fitPosition = (
   committed: Committable,
   { low, high }: Extent,
+  since: number,
 ): { position: Committable; lost: Lost | null } => {
   const { offset, settled } = committed
-  if (offset > high) return { position: { offset: low, settled: [] }, lost: { from: offset, to: low, records: null } }
-  if (offset >= low) return { position: committed, lost: null }
+  if (offset > high) {
+    return { position: { offset: since, settled: [] }, lost: { from: offset, to: since, records: null } }
+  }
+  const left = settled
+    .filter(([first, last]) => last >= low && first < high)
+    .map(([first, last]) => [Math.max(first, low), Math.min(last, high - 1)] as const)
+  if (offset >= low) return { position: { offset, settled: left }, lost: null }
   const done = settled.reduce((sum, [first, last]) => sum + Math.max(0, Math.min(last + 1, low) - first), 0)
   const records = low - offset - done
-  const left = settled.filter(([, last]) => last >= low).map(([first, last]) => [Math.max(first, low), last] as const)
   const lost = records === 0 ? null : { from: offset, to: low, records }
   return { position: { offset: low, settled: left }, lost }
 }

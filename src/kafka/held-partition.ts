@@ -9,8 +9,15 @@ import { PosthornError } from '../errors.ts'
 import type { Awaited } from '../readiness.ts'
 import { fitPosition, type Extent, type RecordLoss } from './fit-position.ts'
 import { claimMarkerHeader, type PartitionLedger, type Positions } from './partition-ledger.ts'
+import type { Committable } from './offset-tracker.ts'
 import type { PartitionOwner } from './partition-owner.ts'
 import type { ConsumedRecord } from './records.ts'
+
+/**
+ * A topic may be made anew while its partitions are still being worked on and committed: longer than a member takes to
+ * notice and to drain, and than clocks differ.
+ */
+const doubtMs = 120_000
 
 export interface Seek {
   topic: string
@@ -54,17 +61,27 @@ export class HeldPartition {
 
   /** @returns null when the partition was released meanwhile */
   async claim(admin: Admin): Promise<Claimed | null> {
-    const { marker, positions } = await this.#ledger.claim()
+    const { marker, positions, committedAt } = await this.#ledger.claim()
     const { partition } = this.#ledger
-    const extentOf = async (topic: string): Promise<Extent> => {
-      const found = (await admin.fetchTopicOffsets(topic)).find((one) => one.partition === partition)
-      if (found !== undefined) return { low: Number(found.low), high: Number(found.high) }
+    const own = <T extends { partition: number }>(topic: string, offsets: readonly T[]): T => {
+      const found = offsets.find((one) => one.partition === partition)
+      if (found !== undefined) return found
       // Taken for an empty topic it would be read from its beginning.
       const message = `Kafka does not tell the offsets of partition ${partition} of ${topic}`
       throw new PosthornError('KAFKA_FAILED', message, { stage: 'start', retryable: true })
     }
+    const extentOf = async (topic: string): Promise<Extent> => {
+      const { low, high } = own(topic, await admin.fetchTopicOffsets(topic))
+      return { low: Number(low), high: Number(high) }
+    }
+    const fit = async (topic: string, position: Committable): Promise<ReturnType<typeof fitPosition>> => {
+      const extent = await extentOf(topic)
+      if (position.offset <= extent.high || committedAt === null) return fitPosition(position, extent, extent.low)
+      const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, committedAt - doubtMs)
+      return fitPosition(position, extent, Number(own(topic, offsets).offset))
+    }
     const fitted = await Promise.all(
-      [...positions].map(async ([topic, position]) => [topic, fitPosition(position, await extentOf(topic))] as const),
+      [...positions].map(async ([topic, position]) => [topic, await fit(topic, position)] as const),
     )
     const { low } = await extentOf(this.#stateTopic)
     if (this.#phase === 'released') return null

@@ -60,6 +60,11 @@ export const claimMarkerHeader = 'posthorn-claim'
 /** Separates the commit id from the bitmap; neither contains it. */
 const separator = ' '
 
+const timeOf = (commitId: string): number | null => {
+  const [, , time] = commitId.split(':')
+  return time === undefined ? null : Number(time)
+}
+
 const retryPause = { firstMs: 50, maxMs: 5_000 }
 
 /** The broker's limit is for a whole batch of records, not for each: `max.message.bytes` is 1 MB by default. */
@@ -101,8 +106,11 @@ export class PartitionLedger implements Ledger {
     this.partition = options.partition
   }
 
-  /** @returns the marker's id, to be met in the state topic, and the committed positions of the input topics */
-  async claim(): Promise<{ marker: string; positions: Positions }> {
+  /**
+   * @returns the marker's id, to be met in the state topic, the committed positions of the input topics, and when an owner
+   *   last committed (milliseconds since the epoch; null: none has, or nobody can say)
+   */
+  async claim(): Promise<{ marker: string; positions: Positions; committedAt: number | null }> {
     const marker = `${this.#id}:claim`
     const record: OutgoingRecord = {
       topic: this.#options.stateTopic,
@@ -117,11 +125,11 @@ export class PartitionLedger implements Ledger {
     }, null)
     const { positions, commitId } = await this.#fetchPositions()
     this.#lastCommitId = commitId
-    return { marker, positions }
+    return { marker, positions, committedAt: timeOf(commitId) }
   }
 
   commit(records: readonly OutgoingRecord[], positions: Positions): Promise<void> {
-    const commitId = `${this.#id}:${(this.#sequence += 1)}`
+    const commitId = `${this.#id}:${(this.#sequence += 1)}:${Date.now()}`
     return this.#inTurn(async (transaction) => {
       for (const slice of sliceBySize(records)) {
         await transaction.sendBatch({ topicMessages: toTopicMessages(slice), acks: -1 })

@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin, Kafka } from 'kafkajs'
 import { isPosthornError, type PosthornError } from '../../src/errors.ts'
 import { createKafka } from '../../src/kafka/connect.ts'
+import { HeldPartition } from '../../src/kafka/held-partition.ts'
+import type { PartitionOwner } from '../../src/kafka/partition-owner.ts'
 import { PartitionLedger, type Positions } from '../../src/kafka/partition-ledger.ts'
 import { readValues } from '../support/read-values.ts'
 import { createTopic } from '../support/create-topic.ts'
@@ -20,7 +22,7 @@ class Setting {
   readonly groupId = uniqueName('ledger')
   readonly input = `${this.groupId}.input`
   readonly output = `${this.groupId}.output`
-  readonly #state = `${this.groupId}.state`
+  readonly state = `${this.groupId}.state`
   readonly direct: Kafka
   readonly #faulty: Kafka
   readonly #admin: Admin
@@ -42,7 +44,7 @@ class Setting {
     await admin.connect()
     t.after(() => admin.disconnect())
     const setting = new Setting(t, proxy, direct, admin)
-    for (const topic of [setting.input, setting.output, setting.#state]) await createTopic(admin, topic)
+    for (const topic of [setting.input, setting.output, setting.state]) await createTopic(admin, topic)
     return setting
   }
 
@@ -59,7 +61,7 @@ class Setting {
       groupId: this.groupId,
       partition: 0,
       inputTopics: [this.input],
-      stateTopic: this.#state,
+      stateTopic: this.state,
       transactionTimeoutMs: 60_000,
       signal: abort.signal,
       onTrouble: (error) => troubles.push(error),
@@ -154,6 +156,25 @@ test('CONCURRENT_TRANSACTIONS at AddOffsetsToTxn is tried again within the trans
   assert.deepEqual(troubles, [])
   assert.deepEqual(await setting.values(1), ['1'])
   assert.equal(await setting.committedOffset(), 1)
+})
+
+test('where a topic has lost its end, a claim goes on at what was written around the last commit and since', async (t) => {
+  const setting = await Setting.make(t)
+  const { ledger } = setting.ledger()
+  await ledger.claim()
+  await ledger.commit([], setting.at(9))
+  const producer = setting.direct.producer()
+  const admin = setting.direct.admin()
+  t.after(() => Promise.all([producer.disconnect(), admin.disconnect()]))
+  await Promise.all([producer.connect(), admin.connect()])
+  const hourAgo = String(Date.now() - 3_600_000)
+  const messages = [{ value: 'old', timestamp: hourAgo }, { value: 'old', timestamp: hourAgo }, { value: 'new' }]
+  await producer.send({ topic: setting.input, messages })
+  const owner = { release: async () => undefined } as PartitionOwner
+  const held = new HeldPartition(owner, setting.ledger().ledger, setting.state, new AbortController(), new Set())
+  assert.deepEqual((await held.claim(admin))?.losses, [
+    { topic: setting.input, partition: 0, from: 9, to: 2, records: null },
+  ])
 })
 
 test('a new owner fences the old one, which can commit nothing any more and does not fence back', async (t) => {

@@ -29,7 +29,11 @@ const setUp = () => {
   }
   const ledger = {
     partition: 3,
-    claim: async () => ({ marker: 'mine', positions: new Map([['in', { offset: 7, settled: [] }]]) }),
+    claim: async () => ({
+      marker: 'mine',
+      positions: new Map([['in', { offset: 7, settled: [] }]]),
+      committedAt: 1_000_000,
+    }),
     close: async () => void calls.push('ledger closed'),
   } as unknown as PartitionLedger
   const admin = {
@@ -57,6 +61,21 @@ describe('HeldPartition', () => {
     const admin = { fetchTopicOffsets: async () => [{ partition: 2, low: '1', high: '9' }] } as unknown as Admin
     await assert.rejects(held.claim(admin), { code: 'KAFKA_FAILED', retryable: true })
     assert.equal(held.wants('state'), false)
+  })
+
+  it('goes on where a topic that has lost its end was written to since the last commit, with some minutes of doubt', async () => {
+    const { held } = setUp()
+    const asked: unknown[] = []
+    const admin = {
+      fetchTopicOffsets: async () => [{ partition: 3, low: '0', high: '5' }],
+      fetchTopicOffsetsByTimestamp: async (...about: unknown[]) => {
+        asked.push(about)
+        return [{ partition: 3, offset: '4' }]
+      },
+    } as unknown as Admin
+    const claimed = await held.claim(admin)
+    assert.deepEqual(claimed?.losses, [{ topic: 'in', partition: 3, from: 7, to: 4, records: null }])
+    assert.deepEqual(asked, [['in', 880_000]])
   })
 
   it('replays the state from its beginning to its own marker, over the markers of others, then begins', async () => {
