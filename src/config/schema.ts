@@ -135,7 +135,9 @@ const send = z.strictObject({
     .describe('Most deliveries of an account at once in one worker; no more can be repeated after a crash.'),
   retry: retry.prefault({}).describe('When a failed delivery is tried again.'),
   dedupeWindow: duration.prefault('24h').describe('How long a request’s id is remembered.'),
-  dedupeMaxIds: integer(1, 100_000_000).prefault(1_000_000).describe('Most ids remembered; the oldest go first.'),
+  dedupeMaxIds: integer(1, 100_000_000)
+    .prefault(1_000_000)
+    .describe('Most ids remembered, 350 bytes of memory each; the oldest go first.'),
 })
 
 const limits = z.strictObject({
