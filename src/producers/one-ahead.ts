@@ -1,14 +1,15 @@
 /**
  * Works on a list in order, one item ahead of its user: with each item that is asked for the one behind it is begun, so
  * that it is under way while the user waits for the first and settles it. Never more than two are. The list may grow; what
- * comes behind the item that was asked for last is begun when it comes.
+ * comes behind the item that was asked for last is begun when it comes. What was asked for is forgotten: the list of a
+ * folder with a million messages must not be in memory at once.
  */
 export class OneAhead<T, R> {
+  /** Not asked for yet. */
   readonly #items: T[]
   readonly #work: (item: T) => Promise<R>
-  /** How many of the list were asked for. */
-  #taken = 0
   #isOver = false
+  /** Begun and not asked for yet. */
   #next: { item: T; result: Promise<R> } | null = null
 
   constructor(items: readonly T[], work: (item: T) => Promise<R>) {
@@ -18,19 +19,20 @@ export class OneAhead<T, R> {
 
   /** The result of an item. One that is not of the list is worked on by itself. */
   take(item: T): Promise<R> {
-    const result = this.#next?.item === item ? this.#next.result : this.#work(item)
     const at = this.#items.indexOf(item)
-    if (at >= 0) {
-      this.#taken = at + 1
-      this.#beginNext()
-    }
+    if (at < 0) return this.#work(item)
+    this.#items.splice(at, 1)
+    const ahead = this.#next?.item === item ? this.#next : null
+    if (ahead !== null) this.#next = null
+    const result = ahead?.result ?? this.#work(item)
+    this.#beginNext()
     return result
   }
 
   append(items: readonly T[]): void {
-    const wasBegun = this.#taken < this.#items.length
+    const hasNone = this.#items.length === 0
     this.#items.push(...items)
-    if (!wasBegun) this.#beginNext()
+    if (hasNone) this.#beginNext()
   }
 
   /** Begins nothing ahead any more. Resolves when what was begun has ended, well or not. */
@@ -40,8 +42,8 @@ export class OneAhead<T, R> {
   }
 
   #beginNext(): void {
-    const item = this.#items[this.#taken]
-    if (item === undefined || this.#isOver) return
+    const [item] = this.#items
+    if (item === undefined || this.#next !== null || this.#isOver) return
     const result = this.#work(item)
     // Its failure is told when it is taken; the user may have failed by then.
     result.catch(() => undefined)

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { OneAhead } from '../../src/producers/one-ahead.ts'
 
 /** Work that records what was begun and fails for the items that are named. */
@@ -53,6 +55,34 @@ test('what is appended behind the item that was taken last is begun at once, the
   await ahead.take('d')
   ahead.append(['e'])
   assert.deepEqual(begun, ['a', 'b', 'c', 'd'])
+})
+
+test('what is appended before what is asked for first is begun once, and waits for its turn', async () => {
+  const { begun, ahead } = begin([])
+  ahead.append(['later'])
+  ahead.append(['a', 'b'])
+  for (const item of ['a', 'b', 'later']) assert.equal(await ahead.take(item), item.toUpperCase())
+  assert.deepEqual(begun, ['later', 'a', 'b'])
+})
+
+test('nothing is kept of what was taken, however long the list grows', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const ahead = new OneAhead<{ name: string }, string>([], ({ name }) => Promise.resolve(name))
+  const append = (name: string): WeakRef<object> => {
+    const item = { name }
+    ahead.append([item])
+    void ahead.take(item)
+    return new WeakRef(item)
+  }
+  const taken = ['a', 'b', 'c'].map(append)
+  await new Promise(setImmediate)
+  collect()
+  assert.deepEqual(
+    taken.map((item) => item.deref()),
+    [undefined, undefined, undefined],
+  )
+  await ahead.end()
 })
 
 test('it has ended when what was begun ahead has ended, well or not', async () => {
