@@ -111,6 +111,27 @@ export const refuseTopics = (problems: readonly TopicProblem[]): void => {
   throw new PosthornError('KAFKA_TOPIC_UNSUITABLE', message, { stage: 'start', action })
 }
 
+/** While topics are new to a broker, or their leaders are being elected, it has no answer. */
+const isPassing = (error: unknown): boolean =>
+  isPosthornError(error) &&
+  error.retryable &&
+  (error.code === 'KAFKA_TOPIC_UNSUITABLE' || error.code === 'KAFKA_FAILED')
+
+const describePatiently = async (
+  admin: TopicAdmin,
+  names: readonly string[],
+  deadline: number,
+): Promise<Map<string, ExistingTopic>> => {
+  for (;;) {
+    try {
+      return await describeTopics(admin, names)
+    } catch (error) {
+      if (!isPassing(error) || Date.now() >= deadline) throw error
+      await delay(pollMs)
+    }
+  }
+}
+
 /**
  * Metadata reaches each broker some time after the topic was made; until then a client finds no topic, no partition or no
  * leader.
@@ -122,11 +143,8 @@ const awaitTopics = async (
 ): Promise<Map<string, ExistingTopic>> => {
   const deadline = Date.now() + timeoutMs
   for (;;) {
-    const existing = await describeTopics(admin, names).catch((error: unknown) => {
-      if (isPosthornError(error) && error.code === 'KAFKA_TOPIC_UNSUITABLE' && error.retryable) return null
-      throw error
-    })
-    if (existing !== null && names.every((name) => existing.get(name)?.isLed === true)) return existing
+    const existing = await describePatiently(admin, names, deadline)
+    if (names.every((name) => existing.get(name)?.isLed === true)) return existing
     if (Date.now() >= deadline) {
       const message = `topics have no leader after ${timeoutMs / 1_000} s: ${names.join(', ')}`
       throw new PosthornError('KAFKA_FAILED', message, {
@@ -151,7 +169,7 @@ export const ensureTopics = async (
   { timeoutMs = defaultTimeoutMs, onRisk = () => undefined }: EnsureTopicsOptions = {},
 ): Promise<string[]> => {
   const names = plans.map(({ name }) => name)
-  const existing = await describeTopics(admin, names)
+  const existing = await describePatiently(admin, names, Date.now() + timeoutMs)
   refuseTopics(findTopicProblems(plans, existing))
   for (const risk of findTopicRisks(plans, existing)) onRisk(risk)
   const missing = missingTopics(plans, existing)

@@ -175,6 +175,24 @@ describe('ensureTopics', () => {
     assert.equal(calls, 2)
   })
 
+  it('waits for leaders that are being elected while it starts', async () => {
+    const admin = new FakeAdmin().add('commands', 4, 'delete')
+    const { fetchTopicMetadata } = admin
+    let calls = 0
+    admin.fetchTopicMetadata = async (request) => {
+      calls += 1
+      if (calls > 1) return fetchTopicMetadata(request)
+      throw Object.assign(new Error('no leader'), {
+        name: 'KafkaJSProtocolError',
+        type: 'LEADER_NOT_AVAILABLE',
+        retriable: true,
+      })
+    }
+    assert.deepEqual(await ensureTopics(admin.port, [commands]), [])
+    admin.listTopics = () => Promise.reject(new Error('down'))
+    await assert.rejects(ensureTopics(admin.port, [commands]), /down/, 'anything else fails at once')
+  })
+
   it('gives up on a leader that never comes', async () => {
     const admin = new FakeAdmin()
     admin.leaderlessAfterCreate = 1_000
