@@ -39,8 +39,6 @@ export const patienceMs = 5_000
 
 interface Load {
   records: number
-  /** Of these, not started. */
-  waiting: number
   bytes: number
 }
 
@@ -63,7 +61,9 @@ export class AccountLanes<T extends LaneJob> {
   readonly #options: LaneOptions<T>
   readonly #lanes = new Map<string, Lane<T>>()
   /** Of all lanes that are not slow. */
-  readonly #load: Load = { records: 0, waiting: 0, bytes: 0 }
+  readonly #load: Load = { records: 0, bytes: 0 }
+  /** Of these, not started. */
+  #waiting = 0
   #isHeld = false
 
   constructor(options: LaneOptions<T>) {
@@ -72,8 +72,8 @@ export class AccountLanes<T extends LaneJob> {
 
   /** 1 and more: nothing should be taken for these lanes now. */
   get fullness(): number {
-    const { records, waiting, bytes } = this.#load
-    return Math.max(records / this.#options.records, waiting / laneLimits.waiting, bytes / laneLimits.bytes)
+    const { records, bytes } = this.#load
+    return Math.max(records / this.#options.records, this.#waiting / laneLimits.waiting, bytes / laneLimits.bytes)
   }
 
   /** @returns false when the lane can't take it now */
@@ -82,7 +82,7 @@ export class AccountLanes<T extends LaneJob> {
     if (lane.isSlow && this.#isFull(lane)) return false
     if (lane.load.records === 0) lane.movedAt = this.#options.now()
     this.#count(lane, job, 1)
-    this.#countWaiting(lane, 1)
+    if (!lane.isSlow) this.#waiting += 1
     lane.queue.push(job.key, { job, since: this.#options.now() })
     return true
   }
@@ -98,10 +98,7 @@ export class AccountLanes<T extends LaneJob> {
       if (!lane.isSlow) continue
       const taken = lane.queue.takeBack(
         () => !this.#isFull(lane),
-        ({ job }) => {
-          this.#count(lane, job, -1)
-          this.#countWaiting(lane, -1)
-        },
+        ({ job }) => this.#count(lane, job, -1),
       )
       givenBack.push(...taken.map(({ job }) => job))
     }
@@ -123,7 +120,7 @@ export class AccountLanes<T extends LaneJob> {
     const existing = this.#lanes.get(account)
     if (existing !== undefined) return existing
     const queue = new KeyedQueue<Queued<T>>(this.#options.slotsOf(account), (queued) => this.#run(lane, queued))
-    const lane: Lane<T> = { queue, load: { records: 0, waiting: 0, bytes: 0 }, isSlow: false, movedAt: 0, waitedMs: 0 }
+    const lane: Lane<T> = { queue, load: { records: 0, bytes: 0 }, isSlow: false, movedAt: 0, waitedMs: 0 }
     if (this.#isHeld) queue.hold()
     this.#lanes.set(account, lane)
     return lane
@@ -132,7 +129,7 @@ export class AccountLanes<T extends LaneJob> {
   async #run(lane: Lane<T>, { job, since }: Queued<T>): Promise<void> {
     lane.movedAt = this.#options.now()
     lane.waitedMs = lane.movedAt - since
-    this.#countWaiting(lane, -1)
+    if (!lane.isSlow) this.#waiting -= 1
     await this.#options.run(job)
     lane.movedAt = this.#options.now()
     this.#count(lane, job, -1)
@@ -155,13 +152,8 @@ export class AccountLanes<T extends LaneJob> {
     lane.isSlow = isSlow
     const sign = isSlow ? -1 : 1
     this.#load.records += sign * lane.load.records
-    this.#load.waiting += sign * lane.load.waiting
+    this.#waiting += sign * lane.queue.waiting
     this.#load.bytes += sign * lane.load.bytes
-  }
-
-  #countWaiting(lane: Lane<T>, sign: 1 | -1): void {
-    lane.load.waiting += sign
-    if (!lane.isSlow) this.#load.waiting += sign
   }
 
   #count(lane: Lane<T>, { bytes }: T, sign: 1 | -1): void {
