@@ -168,7 +168,7 @@ export class AccountOutbox implements Outbox {
     seed: MailSeed,
   ): Promise<ComposedMessage> {
     const deps = { ...this.#compose, now: () => seed.at, randomToken: growTokens(seed.token) }
-    return composeMessage({ ...requireValid(request, this.#rules), messageId }, deps, except)
+    return composeMessage(requireValid(request, this.#rules, messageId), deps, except)
   }
 }
 

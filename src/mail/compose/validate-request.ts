@@ -38,7 +38,12 @@ const maxIdLength = 255
 /** Each has its line in the result, which is one Kafka record. */
 const maxRecipients = 2_000
 
-export const validateRequest = (request: SendRequest, rules: SendingRules): ValidatedRequest => {
+/** @param messageId which the request has already; null: its own, or one that is derived */
+export const validateRequest = (
+  request: SendRequest,
+  rules: SendingRules,
+  messageId: string | null = null,
+): ValidatedRequest => {
   const problems: RequestProblem[] = []
   const report = (path: string, rule: string): void => void problems.push({ path, rule })
   checkIds(request, report)
@@ -57,7 +62,7 @@ export const validateRequest = (request: SendRequest, rules: SendingRules): Vali
   if (from === null || problems.length > 0) return { problems }
   return {
     message: {
-      messageId: request.messageId ?? deriveMessageId(request.account, request.id, domainOf(from.path)),
+      messageId: messageId ?? request.messageId ?? deriveMessageId(request.account, request.id, domainOf(from.path)),
       from,
       to: lists.to,
       cc: lists.cc,
@@ -78,8 +83,12 @@ export const validateRequest = (request: SendRequest, rules: SendingRules): Vali
 }
 
 /** @throws PosthornError `REQUEST_INVALID`, or `REQUEST_SENDER_NOT_ALLOWED` where nothing else is wrong */
-export const requireValid = (request: SendRequest, rules: SendingRules): OutgoingMessage => {
-  const result = validateRequest(request, rules)
+export const requireValid = (
+  request: SendRequest,
+  rules: SendingRules,
+  messageId: string | null = null,
+): OutgoingMessage => {
+  const result = validateRequest(request, rules, messageId)
   if ('message' in result) return result.message
   const { problems } = result
   const [first] = problems
