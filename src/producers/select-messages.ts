@@ -5,7 +5,7 @@
 import type { Checkpoint } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
 import { PosthornError, type ErrorCode } from '../errors.ts'
-import type { Mailbox, MessageSummary, SearchCriteria } from '../mail/mailbox.ts'
+import type { Mailbox, MessageSummary, ReadSummary, SearchCriteria } from '../mail/mailbox.ts'
 import { everyMessage, matchesMessage, type MessageSelector } from '../mail/match-message.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
 import { parseMessage } from '../mail/parse/parse-message.ts'
@@ -66,30 +66,38 @@ const narrow = async (
   return present.filter((uid) => found.has(uid))
 }
 
+/** Looks at messages a slice at a time. @returns the UIDs of those that pass, ascending */
+const findWhere = async (
+  mailbox: Mailbox,
+  uids: readonly number[],
+  passes: ReadSummary<boolean>,
+): Promise<number[]> => {
+  const found: number[] = []
+  for (const slice of sliceUids(uids)) {
+    const looked = await mailbox.fetchSummaries(slice, (summary, header) => ({
+      uid: summary.uid,
+      isFound: passes(summary, header),
+    }))
+    for (const { uid, isFound } of looked) if (isFound) found.push(uid)
+  }
+  return found.sort((a, b) => a - b)
+}
+
 /** The messages among `present` (ascending) that match. A message that vanished meanwhile is left out. */
 export const findMatching = async (
   mailbox: Mailbox,
   present: readonly number[],
   selector: MessageSelector,
 ): Promise<number[]> => {
-  const found: number[] = []
-  for (const slice of sliceUids(await narrow(mailbox, present, selector))) {
-    const looked = await mailbox.fetchSummaries(slice, (summary, header) => {
-      return matches(selector, summary, header) ? [summary.uid] : []
-    })
-    for (const uids of looked) found.push(...uids)
-  }
-  return found.sort((a, b) => a - b)
+  const candidates = await narrow(mailbox, present, selector)
+  return findWhere(mailbox, candidates, (summary, header) => matches(selector, summary, header))
 }
 
 /** @param messageId as it is published: with angle brackets, which the message itself may lack */
 export const findByMessageId = async (mailbox: Mailbox, messageId: string): Promise<number[]> => {
   // SEARCH takes it in any case and finds parts of other ids.
   const found = await mailbox.searchUids({ messageId: messageId.replaceAll(/^<|>$/g, '') }, 1)
-  const looked = await mailbox.fetchSummaries(found, ({ uid }, header) => {
-    return parseMessage(header, wholeHeader).message.messageId === messageId ? [uid] : []
-  })
-  return looked.flat()
+  return findWhere(mailbox, found, (_, header) => parseMessage(header, wholeHeader).message.messageId === messageId)
 }
 
 /** Up to `firstSightUid` the `start` rule decides as well. */
