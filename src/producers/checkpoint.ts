@@ -4,8 +4,9 @@
  * `lastUid` moves only in the transaction that publishes what it passes over. A published message whose after-read
  * action is not done yet is in `afterReadPending`, from the same transaction on, until a later checkpoint drops it.
  */
-import type { Checkpoint, UidRange } from '../avro/records.ts'
+import type { Checkpoint } from '../avro/records.ts'
 import type { ReceiveRule } from '../config/config.ts'
+import { fromRanges, toRanges } from '../mail/uid-set.ts'
 
 export interface FolderSight {
   uidValidity: number
@@ -34,20 +35,6 @@ export const firstCheckpoint = (
   highestModSeq: null,
   updatedAt: now,
 })
-
-/** UIDs (any order) as ascending ranges of consecutive ones. */
-export const toRanges = (uids: readonly number[]): UidRange[] => {
-  const ranges: UidRange[] = []
-  for (const uid of [...new Set(uids)].sort((a, b) => a - b)) {
-    const open = ranges.at(-1)
-    if (open?.last === uid - 1) open.last = uid
-    else ranges.push({ first: uid, last: uid })
-  }
-  return ranges
-}
-
-export const fromRanges = (ranges: readonly UidRange[]): number[] =>
-  ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, index) => first + index))
 
 /** The checkpoint that goes with a batch. */
 export const advance = (

@@ -9,7 +9,7 @@ import type { Mailbox, MessageSummary, ReadSummary, SearchCriteria } from '../ma
 import { everyMessage, matchesMessage, type MessageSelector } from '../mail/match-message.ts'
 import { defaultParseLimits } from '../mail/parse/limits.ts'
 import { parseMessage } from '../mail/parse/parse-message.ts'
-import { fromRanges } from './checkpoint.ts'
+import { fromRanges } from '../mail/uid-set.ts'
 
 /** Summaries are read in slices, so that a folder of a million messages is not in memory at once. */
 const sliceSize = 1_000

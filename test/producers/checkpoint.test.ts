@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { advance, dropAfterRead, firstCheckpoint, fromRanges, toRanges } from '../../src/producers/checkpoint.ts'
+import { fromRanges, toRanges } from '../../src/mail/uid-set.ts'
+import { advance, dropAfterRead, firstCheckpoint } from '../../src/producers/checkpoint.ts'
 import { buildCheckpointKey, buildDedupeId } from '../../src/producers/dedupe-id.ts'
 
 const sight = { uidValidity: 3, highestUid: 40 }
